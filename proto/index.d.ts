@@ -1,0 +1,7 @@
+export * from './gen/kura/v1/block_index_pb.js'
+export * from './gen/kura/v1/block_transport_pb.js'
+export * from './gen/kura/v1/common_pb.js'
+export * from './gen/kura/v1/manifest_pb.js'
+export * from './gen/kura/v1/storage_node_pb.js'
+export * from './gen/kura/v1/volume_manager_pb.js'
+export * from './gen/kura/v1/zone_master_pb.js'
