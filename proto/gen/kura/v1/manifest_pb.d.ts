@@ -55,6 +55,8 @@ export declare type BlockSpan = Message<"kura.v1.BlockSpan"> & {
   hash: Uint8Array;
 
   /**
+   * Bytes of file content behind the hash: of the block, of the file, or of all files below.
+   *
    * @generated from field: uint64 size_bytes = 2;
    */
   sizeBytes: bigint;
@@ -65,6 +67,33 @@ export declare type BlockSpan = Message<"kura.v1.BlockSpan"> & {
  * Use `create(BlockSpanSchema)` to create a new message.
  */
 export declare const BlockSpanSchema: GenMessage<BlockSpan>;
+
+/**
+ * Of the file or directory that a reference names; below it, each entry carries its own.
+ *
+ * @generated from message kura.v1.RootAttributes
+ */
+export declare type RootAttributes = Message<"kura.v1.RootAttributes"> & {
+  /**
+   * Permission bits.
+   *
+   * @generated from field: uint32 mode = 1;
+   */
+  mode: number;
+
+  /**
+   * Nanoseconds since the epoch.
+   *
+   * @generated from field: sint64 mtime_ns = 2;
+   */
+  mtimeNs: bigint;
+};
+
+/**
+ * Describes the message kura.v1.RootAttributes.
+ * Use `create(RootAttributesSchema)` to create a new message.
+ */
+export declare const RootAttributesSchema: GenMessage<RootAttributes>;
 
 /**
  * The content of a file, in order. With `depth` 0 the spans are its blocks; with depth n they are
@@ -87,6 +116,13 @@ export declare type FileManifest = Message<"kura.v1.FileManifest"> & {
    * @generated from field: repeated kura.v1.BlockSpan spans = 3;
    */
   spans: BlockSpan[];
+
+  /**
+   * Only in the manifest that a reference names, and only of a file that had a path.
+   *
+   * @generated from field: kura.v1.RootAttributes attributes = 4;
+   */
+  attributes?: RootAttributes | undefined;
 };
 
 /**
@@ -116,6 +152,13 @@ export declare type TreeManifest = Message<"kura.v1.TreeManifest"> & {
    * @generated from field: repeated kura.v1.BlockSpan parts = 3;
    */
   parts: BlockSpan[];
+
+  /**
+   * Only in the manifest that a reference names.
+   *
+   * @generated from field: kura.v1.RootAttributes attributes = 4;
+   */
+  attributes?: RootAttributes | undefined;
 };
 
 /**

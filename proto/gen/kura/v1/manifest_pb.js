@@ -8,7 +8,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file kura/v1/manifest.proto.
  */
 export const file_kura_v1_manifest = /*@__PURE__*/
-  fileDesc("ChZrdXJhL3YxL21hbmlmZXN0LnByb3RvEgdrdXJhLnYxInsKCE1hbmlmZXN0EhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEiUKBGZpbGUYAiABKAsyFS5rdXJhLnYxLkZpbGVNYW5pZmVzdEgAEiUKBHRyZWUYAyABKAsyFS5rdXJhLnYxLlRyZWVNYW5pZmVzdEgAQgkKB2NvbnRlbnQiLQoJQmxvY2tTcGFuEgwKBGhhc2gYASABKAwSEgoKc2l6ZV9ieXRlcxgCIAEoBCJUCgxGaWxlTWFuaWZlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoBBINCgVkZXB0aBgCIAEoDRIhCgVzcGFucxgDIAMoCzISLmt1cmEudjEuQmxvY2tTcGFuImUKDFRyZWVNYW5pZmVzdBINCgVkZXB0aBgBIAEoDRIjCgdlbnRyaWVzGAIgAygLMhIua3VyYS52MS5UcmVlRW50cnkSIQoFcGFydHMYAyADKAsyEi5rdXJhLnYxLkJsb2NrU3BhbiLrAQoJVHJlZUVudHJ5EgwKBG5hbWUYASABKAwSDAoEbW9kZRgCIAEoDRIQCghtdGltZV9ucxgDIAEoEhIjCgVibG9jaxgEIAEoCzISLmt1cmEudjEuQmxvY2tTcGFuSAASIgoEZmlsZRgFIAEoCzISLmt1cmEudjEuQmxvY2tTcGFuSAASJwoJZGlyZWN0b3J5GAYgASgLMhIua3VyYS52MS5CbG9ja1NwYW5IABIRCgdzeW1saW5rGAcgASgMSAASIwoFZW1wdHkYCCABKAsyEi5rdXJhLnYxLkVtcHR5RmlsZUgAQgYKBGtpbmQiCwoJRW1wdHlGaWxlYgZwcm90bzM");
+  fileDesc("ChZrdXJhL3YxL21hbmlmZXN0LnByb3RvEgdrdXJhLnYxInsKCE1hbmlmZXN0EhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEiUKBGZpbGUYAiABKAsyFS5rdXJhLnYxLkZpbGVNYW5pZmVzdEgAEiUKBHRyZWUYAyABKAsyFS5rdXJhLnYxLlRyZWVNYW5pZmVzdEgAQgkKB2NvbnRlbnQiLQoJQmxvY2tTcGFuEgwKBGhhc2gYASABKAwSEgoKc2l6ZV9ieXRlcxgCIAEoBCIwCg5Sb290QXR0cmlidXRlcxIMCgRtb2RlGAEgASgNEhAKCG10aW1lX25zGAIgASgSIoEBCgxGaWxlTWFuaWZlc3QSEgoKc2l6ZV9ieXRlcxgBIAEoBBINCgVkZXB0aBgCIAEoDRIhCgVzcGFucxgDIAMoCzISLmt1cmEudjEuQmxvY2tTcGFuEisKCmF0dHJpYnV0ZXMYBCABKAsyFy5rdXJhLnYxLlJvb3RBdHRyaWJ1dGVzIpIBCgxUcmVlTWFuaWZlc3QSDQoFZGVwdGgYASABKA0SIwoHZW50cmllcxgCIAMoCzISLmt1cmEudjEuVHJlZUVudHJ5EiEKBXBhcnRzGAMgAygLMhIua3VyYS52MS5CbG9ja1NwYW4SKwoKYXR0cmlidXRlcxgEIAEoCzIXLmt1cmEudjEuUm9vdEF0dHJpYnV0ZXMi6wEKCVRyZWVFbnRyeRIMCgRuYW1lGAEgASgMEgwKBG1vZGUYAiABKA0SEAoIbXRpbWVfbnMYAyABKBISIwoFYmxvY2sYBCABKAsyEi5rdXJhLnYxLkJsb2NrU3BhbkgAEiIKBGZpbGUYBSABKAsyEi5rdXJhLnYxLkJsb2NrU3BhbkgAEicKCWRpcmVjdG9yeRgGIAEoCzISLmt1cmEudjEuQmxvY2tTcGFuSAASEQoHc3ltbGluaxgHIAEoDEgAEiMKBWVtcHR5GAggASgLMhIua3VyYS52MS5FbXB0eUZpbGVIAEIGCgRraW5kIgsKCUVtcHR5RmlsZWIGcHJvdG8z");
 
 /**
  * Describes the message kura.v1.Manifest.
@@ -25,30 +25,37 @@ export const BlockSpanSchema = /*@__PURE__*/
   messageDesc(file_kura_v1_manifest, 1);
 
 /**
+ * Describes the message kura.v1.RootAttributes.
+ * Use `create(RootAttributesSchema)` to create a new message.
+ */
+export const RootAttributesSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_manifest, 2);
+
+/**
  * Describes the message kura.v1.FileManifest.
  * Use `create(FileManifestSchema)` to create a new message.
  */
 export const FileManifestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_manifest, 2);
+  messageDesc(file_kura_v1_manifest, 3);
 
 /**
  * Describes the message kura.v1.TreeManifest.
  * Use `create(TreeManifestSchema)` to create a new message.
  */
 export const TreeManifestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_manifest, 3);
+  messageDesc(file_kura_v1_manifest, 4);
 
 /**
  * Describes the message kura.v1.TreeEntry.
  * Use `create(TreeEntrySchema)` to create a new message.
  */
 export const TreeEntrySchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_manifest, 4);
+  messageDesc(file_kura_v1_manifest, 5);
 
 /**
  * Describes the message kura.v1.EmptyFile.
  * Use `create(EmptyFileSchema)` to create a new message.
  */
 export const EmptyFileSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_manifest, 5);
+  messageDesc(file_kura_v1_manifest, 6);
 
