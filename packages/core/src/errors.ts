@@ -53,6 +53,7 @@ export const ERROR_CODES = Object.freeze({
   'block-empty': row('invalidArgument', 400, 'final', 'A block has at least one byte.'),
   'block-too-large': row('invalidArgument', 413, 'final', 'A block has at most 4 MiB.'),
   'body-incomplete': row('invalidArgument', 400, 'final', 'The body ended before its length.'),
+  'payload-damaged': row('dataLoss', 503, 'retry', 'Bytes were damaged on their way.'),
   'length-required': row('invalidArgument', 411, 'final', 'The request needs Content-Length.'),
   'body-too-slow': row('deadlineExceeded', 408, 'retry', 'The body came too slowly.'),
   'range-not-satisfiable': row('outOfRange', 416, 'final', 'The range lies outside the block.'),
