@@ -1,1 +1,28 @@
-export {}
+export { formatAddress, listenOn, parseAddress } from './address.ts'
+export type { HostAndPort } from './address.ts'
+export { AdminServer } from './admin-server.ts'
+export type { AdminServerOptions, ReadinessReason } from './admin-server.ts'
+export { createLogger, LOG_LEVELS } from './logger.ts'
+export type { Logger, LogLevel } from './logger.ts'
+export { Metrics } from './metrics.ts'
+export type { Counter, Gauge, Histogram, MetricOptions } from './metrics.ts'
+export { runProgram } from './program.ts'
+export type { Program, ProgramArguments } from './program.ts'
+export type { Service } from './service.ts'
+export {
+  addressSetting,
+  booleanSetting,
+  commonSettings,
+  integerSetting,
+  parsedSetting,
+  readSettings,
+  textSetting,
+  variableName,
+  variablePrefix,
+  z,
+} from './settings.ts'
+export type { Environment } from './settings.ts'
+export { SystemClock } from './system-clock.ts'
+export { SystemRandom } from './system-random.ts'
+export { Worker } from './worker.ts'
+export type { WorkerOptions, WorkerStatus } from './worker.ts'

@@ -1,0 +1,29 @@
+import { pino } from 'pino'
+import type { DestinationStream, Logger } from 'pino'
+
+export type { Logger } from 'pino'
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/**
+ * One logger per process; subsystems take a `child`. JSON lines on stdout, written before the call
+ * returns, so that the last words of a dying process are not lost. The message is a constant
+ * phrase, ids are fields, an `err` field carries an error with its stack.
+ */
+export function createLogger(options: {
+  readonly service: string
+  /** The instance within its kind, e.g. `1-3`. */
+  readonly id: string
+  readonly level: LogLevel
+  /** Takes the lines in place of stdout. */
+  readonly destination?: DestinationStream
+}): Logger {
+  const settings = {
+    level: options.level,
+    base: { service: options.service, id: options.id, pid: process.pid },
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+  }
+  return options.destination === undefined ? pino(settings) : pino(settings, options.destination)
+}
