@@ -1,1 +1,24 @@
-export {}
+export { CellMap, isSameIncarnation } from './cell-map.ts'
+export type { ApplyResult } from './cell-map.ts'
+export { ClosedBuckets, PACKED_EXTENTS_MAX } from './closed-buckets.ts'
+export type { CellMapChange, MapExtent, MapVolume } from './map-volume.ts'
+export { orderReplicas } from './order-replicas.ts'
+export type { OrderReplicasOptions } from './order-replicas.ts'
+export { pickVolume } from './pick-volume.ts'
+export type { PickedVolume, PickVolumeOptions } from './pick-volume.ts'
+export { placeVolume } from './place-volume.ts'
+export type { PlaceableDisk, PlaceVolumeOptions } from './place-volume.ts'
+export {
+  FULL_AT_FILL_PERCENT,
+  planVolumes,
+  REPORT_CLOSES_PERCENT_MAX,
+  REPORTERS_MIN,
+} from './plan-volumes.ts'
+export type {
+  CloseReason,
+  CopyCondition,
+  PlannedVolume,
+  PlanVolumesSettings,
+  PlanVolumesView,
+  VolumePlan,
+} from './plan-volumes.ts'
