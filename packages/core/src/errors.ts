@@ -61,6 +61,8 @@ export const ERROR_CODES = Object.freeze({
   'method-not-allowed': row('unimplemented', 405, 'final', 'This path has other methods.'),
   'not-found': row('notFound', 404, 'final', 'The block index has no such live block.'),
   'path-unknown': row('notFound', 404, 'final', 'There is nothing at this path.'),
+  'file-error': row('failedPrecondition', 400, 'final', 'A local file cannot be used.'),
+  'target-exists': row('alreadyExists', 409, 'final', 'Something is there; it is not replaced.'),
   // what time and load do
   overloaded: row('resourceExhausted', 503, 'retry', 'All slots or buffers are taken.'),
   'rate-limited': row('resourceExhausted', 429, 'retry', 'This client uses more than its share.'),
