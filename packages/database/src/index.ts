@@ -1,1 +1,9 @@
-export {}
+export { makeDirectoryDurably, syncDirectory } from './durable-directory.ts'
+export type { DatabaseIdentity, DatabaseKind, Genesis } from './genesis.ts'
+export { initialiseDatabase } from './initialise-database.ts'
+export type { InitialiseDatabaseOptions } from './initialise-database.ts'
+export { KuraDatabase } from './kura-database.ts'
+export type { CheckpointResult, SqlParameter, SqlValue, Statement } from './kura-database.ts'
+export type { Migration } from './migrations.ts'
+export { openDatabase } from './open-database.ts'
+export type { OpenDatabaseOptions } from './open-database.ts'

@@ -1,0 +1,90 @@
+/** Opens a database that genesis made, and refuses everything else before it writes a byte. */
+import { existsSync } from 'node:fs'
+import type Database from 'better-sqlite3'
+import { KuraError } from '@kura/core'
+import { configureConnection, openConnection } from './connection.ts'
+import { checkIdentity, readGenesis, type DatabaseIdentity } from './genesis.ts'
+import { KuraDatabase } from './kura-database.ts'
+import { applyMigration, checkMigrations, type Migration } from './migrations.ts'
+import { toDatabaseError } from './sqlite-errors.ts'
+
+const LOCK_TIMEOUT_MS = 1_000
+const CACHE_BYTES = 16 * 1024 * 1024
+
+export interface OpenDatabaseOptions {
+  readonly path: string
+  readonly expected: DatabaseIdentity
+  readonly migrations: readonly Migration[]
+  /** Reads the whole file and checks its structure first. Default false. */
+  readonly verify?: boolean
+  /** How long an earlier owner may take to let go. Default 1 s. */
+  readonly lockTimeoutMs?: number
+  /** Page cache. Default 16 MiB. */
+  readonly cacheBytes?: number
+}
+
+/**
+ * Opens the database, as its only owner. Throws `genesis-missing`, `identity-mismatch`,
+ * `format-too-new`, `format-invalid`, `locked`, `disk-error`.
+ * Durable: migrations that were missing.
+ */
+export function openDatabase(options: OpenDatabaseOptions): KuraDatabase {
+  if (!existsSync(options.path)) {
+    throw new KuraError('genesis-missing', 'there is no database', {
+      details: { path: options.path },
+      hint: 'a new service runs `init` once; a lost database is restored from its backup',
+    })
+  }
+  try {
+    return openExisting(options)
+  } catch (error) {
+    throw describeLock(toDatabaseError(error, options.path), options.path)
+  }
+}
+
+function openExisting(options: OpenDatabaseOptions): KuraDatabase {
+  const connection = openConnection({
+    path: options.path,
+    create: false,
+    lockTimeoutMs: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
+  })
+  try {
+    const genesis = readGenesis(connection)
+    checkIdentity(genesis, options.expected)
+    const missing = checkMigrations(connection, options.migrations)
+    if (options.verify === true) checkStructure(connection)
+    configureConnection(connection, { cacheBytes: options.cacheBytes ?? CACHE_BYTES })
+    applyMissing(connection, missing)
+    return new KuraDatabase({ connection, path: options.path, genesis })
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+}
+
+function checkStructure(connection: Database.Database): void {
+  const finding: unknown = connection.pragma('quick_check(1)', { simple: true })
+  if (finding === 'ok') return
+  throw new KuraError('format-invalid', 'the database is damaged', {
+    details: { finding: String(finding) },
+    hint: 'restore it from a backup; do not write to it',
+  })
+}
+
+function applyMissing(connection: Database.Database, missing: readonly Migration[]): void {
+  if (missing.length === 0) return
+  connection
+    .transaction(() => {
+      for (const migration of missing) applyMigration(connection, migration)
+    })
+    .immediate()
+}
+
+function describeLock(error: unknown, path: string): unknown {
+  if (!(error instanceof KuraError) || error.code !== 'locked') return error
+  return new KuraError('locked', 'another process has the database open', {
+    details: { path },
+    cause: error.cause,
+    hint: 'stop the other process, or give this one its own data directory',
+  })
+}
