@@ -28,6 +28,8 @@ export interface Program {
   readonly commands: Readonly<
     Record<string, (program: ProgramArguments) => Promise<Service | void>>
   >
+  /** The stop deadline; SHUTDOWN_TIMEOUT_MS unless a test has less patience. */
+  readonly stopTimeoutMs?: number
 }
 
 const EXIT = { done: 0, refused: 1, usage: 64, bug: 70 } as const
@@ -84,18 +86,18 @@ async function runService(
   if (stop.reason === undefined) await stop.requested
   else starting.catch(() => undefined)
   logger.info({ reason: stop.reason }, 'stopping')
-  const cancelDeadline = exitAfterDeadline(logger)
+  const cancelDeadline = exitAfterDeadline(logger, program.stopTimeoutMs ?? SHUTDOWN_TIMEOUT_MS)
   await service[Symbol.asyncDispose]()
   cancelDeadline()
   logger.info('stopped')
 }
 
-function exitAfterDeadline(logger: Logger): () => void {
+function exitAfterDeadline(logger: Logger, deadlineMs: number): () => void {
   const timer = setTimeout(() => {
     const hanging = process.getActiveResourcesInfo()
-    logger.error({ hanging, deadlineMs: SHUTDOWN_TIMEOUT_MS }, 'the stop hangs; leaving')
+    logger.error({ hanging, deadlineMs }, 'the stop hangs; leaving')
     process.exit(EXIT.refused)
-  }, SHUTDOWN_TIMEOUT_MS)
+  }, deadlineMs)
   return () => clearTimeout(timer)
 }
 
