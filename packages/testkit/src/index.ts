@@ -1,1 +1,9 @@
-export {}
+export { CHANGING_OPERATIONS, FaultyDisk } from './faulty-disk.ts'
+export type { DiskOperation, DiskOperationKind, Fault, FaultMatch } from './faulty-disk.ts'
+export { ManualClock } from './manual-clock.ts'
+export { MemoryDisk } from './memory-disk.ts'
+export type { MemoryDiskOptions } from './memory-disk.ts'
+export { SeededRandom } from './seeded-random.ts'
+export { systemError } from './system-error.ts'
+export { temporaryDirectory } from './temporary-directory.ts'
+export type { TemporaryDirectory } from './temporary-directory.ts'
