@@ -1,1 +1,9 @@
-export {}
+export { CallContext } from './call-context.ts'
+export { assertSamePlace } from './process-identity.ts'
+export type { CallerKind, ProcessIdentity } from './process-identity.ts'
+export { createRpcClient } from './rpc-client.ts'
+export type { RpcClientOptions } from './rpc-client.ts'
+export type { ResolveAddress } from './rpc-connection.ts'
+export { RpcServer } from './rpc-server.ts'
+export type { CallRecord, RpcServerOptions } from './rpc-server.ts'
+export type { CallOptions, RpcClientOf, RpcHandlers } from './service-definition.ts'

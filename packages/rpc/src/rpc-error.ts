@@ -1,0 +1,61 @@
+/**
+ * KuraErrors across gRPC: the status number for tools, the whole error as `ErrorDetails` in a
+ * binary trailer for us. Decisions are made on the code in the trailer, never on text.
+ */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { Metadata, status, type ServiceError, type StatusObject } from '@grpc/grpc-js'
+import { ERROR_CODES, isErrorCode, KuraError, type ErrorCode } from '@kura/core'
+import { ErrorDetailsSchema } from '@kura/proto'
+
+const TRAILER = 'kura-error-bin'
+
+/**
+ * What a status means that carries no trailer, so comes from the transport and not from a handler.
+ * A peer that dies in mid-call can show as CANCELLED or UNKNOWN; our own cancelling never gets
+ * here, because the client looks at its signal first.
+ */
+const CODE_OF_BARE_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
+  [status.CANCELLED, 'unavailable'],
+  [status.UNKNOWN, 'unavailable'],
+  [status.UNAVAILABLE, 'unavailable'],
+  [status.DEADLINE_EXCEEDED, 'deadline-exceeded'],
+  [status.INVALID_ARGUMENT, 'invalid-argument'],
+  [status.RESOURCE_EXHAUSTED, 'overloaded'],
+  [status.UNIMPLEMENTED, 'unimplemented'],
+])
+
+/** The gRPC status of an error, with the error itself in its trailer. */
+export function encodeRpcError(error: KuraError): StatusObject {
+  const details = create(ErrorDetailsSchema, {
+    code: error.code,
+    message: error.message,
+    hint: error.hint ?? '',
+    details: Object.fromEntries(
+      Object.entries(error.details).map(([name, value]) => [name, String(value)]),
+    ),
+  })
+  const metadata = new Metadata()
+  metadata.set(TRAILER, Buffer.from(toBinary(ErrorDetailsSchema, details)))
+  return { code: ERROR_CODES[error.code].grpcStatus, details: error.message, metadata }
+}
+
+/** The error that the peer's handler threw, or what the transport's status means. */
+export function decodeRpcError(failure: ServiceError, method: string): KuraError {
+  const trailer = failure.metadata?.get(TRAILER)[0]
+  if (trailer instanceof Buffer) return decodeTrailer(trailer, failure)
+  const code = CODE_OF_BARE_STATUS.get(failure.code) ?? 'internal'
+  return new KuraError(code, `${method}: ${failure.details}`, {
+    cause: failure,
+    details: { method },
+  })
+}
+
+function decodeTrailer(trailer: Buffer, failure: ServiceError): KuraError {
+  const { code, message, hint, details } = fromBinary(ErrorDetailsSchema, trailer)
+  // A newer peer may know codes that we do not.
+  return new KuraError(isErrorCode(code) ? code : 'internal', message, {
+    cause: failure,
+    details,
+    ...(hint === '' ? {} : { hint }),
+  })
+}
