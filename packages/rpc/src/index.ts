@@ -6,4 +6,9 @@ export type { RpcClientOptions } from './rpc-client.ts'
 export type { ResolveAddress } from './rpc-connection.ts'
 export { RpcServer } from './rpc-server.ts'
 export type { CallRecord, RpcServerOptions } from './rpc-server.ts'
-export type { CallOptions, RpcClientOf, RpcHandlers } from './service-definition.ts'
+export type {
+  CallOptions,
+  RpcClientOf,
+  RpcHandlers,
+  ServiceDescriptor,
+} from './service-definition.ts'

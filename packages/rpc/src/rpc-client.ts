@@ -4,7 +4,6 @@
  * caller knows what is safe to repeat.
  */
 import type { Message } from '@bufbuild/protobuf'
-import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
 import { Metadata, type Client, type ServiceError } from '@grpc/grpc-js'
 import { isKuraError, KuraError, RPC_TIMEOUT_MS } from '@kura/core'
 import { CALLER_KEY, REQUEST_ID_KEY } from './limits.ts'
@@ -17,6 +16,7 @@ import {
   type BoundMethod,
   type CallOptions,
   type RpcClientOf,
+  type ServiceDescriptor,
 } from './service-definition.ts'
 
 export interface RpcClientOptions {
@@ -25,8 +25,8 @@ export interface RpcClientOptions {
   readonly resolve: ResolveAddress
 }
 
-export function createRpcClient<S extends GenServiceMethods>(
-  service: GenService<S>,
+export function createRpcClient<S extends ServiceDescriptor>(
+  service: S,
   options: RpcClientOptions,
 ): RpcClientOf<S> {
   const caller = new Caller(options)

@@ -4,10 +4,11 @@
  * process, anything else that is not a KuraError is a bug that the caller sees as `internal`.
  */
 import type { Message } from '@bufbuild/protobuf'
-import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
 import {
+  logVerbosity,
   Server,
   ServerCredentials,
+  setLogVerbosity,
   type handleServerStreamingCall,
   type handleUnaryCall,
 } from '@grpc/grpc-js'
@@ -23,6 +24,7 @@ import {
   unaryHandlerOf,
   type BoundMethod,
   type RpcHandlers,
+  type ServiceDescriptor,
   type StreamHandler,
   type UnaryHandler,
 } from './service-definition.ts'
@@ -59,9 +61,11 @@ export class RpcServer {
 
   constructor(options: RpcServerOptions) {
     this.#options = options
+    // The library would write to stderr what the thrown errors say anyway.
+    setLogVerbosity(logVerbosity.NONE)
   }
 
-  add<S extends GenServiceMethods>(service: GenService<S>, handlers: RpcHandlers<S>): void {
+  add<S extends ServiceDescriptor>(service: S, handlers: RpcHandlers<S>): void {
     const methods = bindMethods(service)
     this.#server.addService(
       Object.fromEntries(methods.map((method) => [method.name, method])),

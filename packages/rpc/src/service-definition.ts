@@ -19,9 +19,12 @@ import type { CallContext } from './call-context.ts'
 
 type MethodTypes = Pick<DescMethod, 'input' | 'output' | 'methodKind'>
 
-/** Server side of a service: one function per RPC, named as the RPC. */
-export type RpcHandlers<S extends GenServiceMethods> = {
-  readonly [Name in keyof S]: RpcHandler<S[Name]>
+/** The descriptor of a service as generated, e.g. `typeof BlockIndex`. */
+export type ServiceDescriptor = GenService<GenServiceMethods>
+
+/** Server side of a service, e.g. `RpcHandlers<typeof BlockIndex>`: one function per RPC. */
+export type RpcHandlers<S extends ServiceDescriptor> = {
+  readonly [Name in keyof S['method']]: RpcHandler<S['method'][Name]>
 }
 
 type RpcHandler<M extends MethodTypes> = M['methodKind'] extends 'unary'
@@ -42,9 +45,9 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Client side of a service. Every failure is a KuraError. */
-export type RpcClientOf<S extends GenServiceMethods> = {
-  readonly [Name in keyof S]: RpcCall<S[Name]>
+/** Client side of a service, e.g. `RpcClientOf<typeof BlockIndex>`. Fails with KuraErrors only. */
+export type RpcClientOf<S extends ServiceDescriptor> = {
+  readonly [Name in keyof S['method']]: RpcCall<S['method'][Name]>
 } & {
   /** Ends the connection; calls under way fail. */
   close(): void
@@ -76,7 +79,7 @@ export interface BoundMethod {
   readonly responseDeserialize: (bytes: Buffer) => Message
 }
 
-export function bindMethods<S extends GenServiceMethods>(service: GenService<S>): BoundMethod[] {
+export function bindMethods(service: ServiceDescriptor): BoundMethod[] {
   return service.methods.map((method: DescMethod) => {
     const { methodKind, input, output } = method
     assert(methodKind === 'unary' || methodKind === 'server_streaming', 'no client streams here')
@@ -98,31 +101,31 @@ function encode(schema: DescMessage, init: object): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-export function unaryHandlerOf<S extends GenServiceMethods>(
+export function unaryHandlerOf<S extends ServiceDescriptor>(
   handlers: RpcHandlers<S>,
   method: BoundMethod,
 ): UnaryHandler {
   return handlerOf(handlers, method) as UnaryHandler
 }
 
-export function streamHandlerOf<S extends GenServiceMethods>(
+export function streamHandlerOf<S extends ServiceDescriptor>(
   handlers: RpcHandlers<S>,
   method: BoundMethod,
 ): StreamHandler {
   return handlerOf(handlers, method) as StreamHandler
 }
 
-function handlerOf<S extends GenServiceMethods>(
+function handlerOf<S extends ServiceDescriptor>(
   handlers: RpcHandlers<S>,
   method: BoundMethod,
 ): unknown {
-  const handler: unknown = handlers[method.name]
+  const handler: unknown = Reflect.get(handlers, method.name)
   assert(typeof handler === 'function', `no handler for ${method.path}`)
   return handler.bind(handlers)
 }
 
 /** Names the untyped calls of `bindMethods(service)` as what they are. */
-export function asClientOf<S extends GenServiceMethods>(
+export function asClientOf<S extends ServiceDescriptor>(
   calls: Readonly<Record<string, unknown>>,
 ): RpcClientOf<S> {
   return calls as RpcClientOf<S>
