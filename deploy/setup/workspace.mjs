@@ -2,6 +2,7 @@
  * Dependencies and build, each done again only when what it depends on changed. A stamp is removed
  * before its step and written after it, so an interrupted set-up starts that step again.
  */
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   existsSync,
@@ -60,15 +61,20 @@ function hasModules(folder) {
 function installDependencies({ node, pnpm, env }) {
   const settings = { ...env, npm_config_confirm_modules_purge: 'false' }
   const options = { cwd: root, env: settings }
-  const hasOtherBuild = existsSync(join(root, 'node_modules/.modules.yaml'))
   runStep(
     'installing dependencies',
     node,
     [pnpm, 'install', '--frozen-lockfile', '--reporter=append-only'],
     options,
   )
-  // fs-ext is compiled for one Node; one compiled for another would not load.
-  if (hasOtherBuild) runStep('compiling fs-ext', node, [pnpm, 'rebuild', 'fs-ext'], options)
+  // fs-ext is compiled for one Node; what another Node left here does not load.
+  const loaded = spawnSync(node, ['-e', "require('fs-ext')"], {
+    cwd: join(root, 'packages/coordination'),
+    stdio: 'ignore',
+  })
+  if (loaded.status !== 0) {
+    runStep('compiling fs-ext', node, [pnpm, '-r', 'rebuild', 'fs-ext'], options)
+  }
   return dependencyState()
 }
 
