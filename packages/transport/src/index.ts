@@ -1,1 +1,14 @@
-export {}
+export { BlockClient } from './block-client.ts'
+export type {
+  BlockClientOptions,
+  ExchangeOptions,
+  ExchangeResult,
+  OpenPutOptions,
+} from './block-client.ts'
+export { BlockServer } from './block-server.ts'
+export type { BlockServerOptions } from './block-server.ts'
+export type { ClientHello } from './client-connection.ts'
+export type { RequestInit } from './client-exchange.ts'
+export type { Exchange, PayloadTrailer, ResponsePayload } from './exchange.ts'
+export type { OutgoingPut } from './outgoing-put.ts'
+export { decodeWireError, encodeErrorResponse } from './wire-error.ts'

@@ -1,0 +1,312 @@
+import { randomBytes } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { afterEach, expect, it } from 'vitest'
+import { BLOCK_SIZE_BYTES_MAX, KuraError, MIB } from '@kura/core'
+import { ManualClock } from '@kura/testkit'
+import { BlockClient, BlockServer, type Exchange, type OutgoingPut } from './index.ts'
+
+const clock = new ManualClock()
+const never = new AbortController().signal
+const cleanUps: (() => Promise<void> | void)[] = []
+
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
+})
+
+interface Place {
+  readonly server: BlockServer
+  readonly client: BlockClient
+}
+
+async function openPlace(handle: (exchange: Exchange) => Promise<void>): Promise<Place> {
+  const server = await BlockServer.listen({
+    address: '127.0.0.1:0',
+    pocket: 'test',
+    zone: 'a',
+    acceptHello: (hello) => {
+      if (hello.role === 'storage-node') throw new KuraError('identity-mismatch', 'not you')
+    },
+    handle,
+    clock,
+  })
+  const client = openClient({ pocket: 'test', zone: 'a' })
+  cleanUps.push(() => server.close({ graceMs: 1000 }))
+  cleanUps.push(() => {
+    client.close()
+  })
+  return { server, client }
+}
+
+function openClient(place: { pocket: string; zone: string }): BlockClient {
+  return new BlockClient({
+    hello: { ...place, role: 'frontend' },
+    clock,
+    connectionsPerAddressMax: 2,
+  })
+}
+
+function putRequest(sizeBytes: number, expectContinue = false) {
+  const value = { hash: new Uint8Array(32), sizeBytes, expectContinue }
+  return { requestId: 'r1', operation: { case: 'putBlock', value } } as const
+}
+
+const getRequest = {
+  operation: { case: 'getBlock', value: { hash: new Uint8Array(32) } },
+} as const
+
+function sendPieces(put: OutgoingPut, bytes: Uint8Array, pieceBytes: number): void {
+  for (let from = 0; from < bytes.length; from += pieceBytes) {
+    void put.write(bytes.subarray(from, from + pieceBytes))
+  }
+}
+
+/** Stores what it is sent and gives it back. */
+function keeper(store: { bytes: Buffer }) {
+  return async (exchange: Exchange): Promise<void> => {
+    if (exchange.payloadSizeBytes > 0) {
+      const target = Buffer.alloc(exchange.payloadSizeBytes)
+      const trailer = await exchange.readPayload(target)
+      store.bytes = target
+      const value = { sizeBytes: target.length, hash: trailer.hash ?? new Uint8Array(0) }
+      await exchange.respond({ outcome: { case: 'putBlock', value } })
+      return
+    }
+    const value = { sizeBytes: store.bytes.length }
+    const payload = { bytes: store.bytes, crc: crc32(store.bytes) }
+    await exchange.respond({ outcome: { case: 'getBlock', value } }, payload)
+  }
+}
+
+it('carries a block there and back, of any size, in any pieces, on one connection', async () => {
+  const store = { bytes: Buffer.alloc(0) }
+  const { client, server } = await openPlace(keeper(store))
+  for (const sizeBytes of [1, 4095, 65_536, MIB + 7, BLOCK_SIZE_BYTES_MAX]) {
+    const bytes = randomBytes(sizeBytes)
+    const hash = randomBytes(32)
+    const put = await client.openPut(server.address, putRequest(sizeBytes), {
+      sizeBytes,
+      timeoutMs: 5000,
+      signal: never,
+    })
+    sendPieces(put, bytes, 10_007)
+    const receipt = await put.commit({ crc: crc32(bytes), hash })
+    await put.drained
+    expect(receipt.outcome).toMatchObject({ case: 'putBlock', value: { sizeBytes } })
+    const target = Buffer.alloc(sizeBytes)
+    let seenBytes = 0
+    const result = await client.exchange(server.address, getRequest, {
+      timeoutMs: 5000,
+      signal: never,
+      receive: () => target,
+      onPiece: (piece) => {
+        seenBytes += piece.length
+      },
+    })
+    expect(target.equals(bytes)).toBe(true)
+    expect(seenBytes).toBe(sizeBytes)
+    expect(result.crc).toBe(crc32(bytes))
+  }
+  expect(server.connectionCount).toBe(1)
+})
+
+it('a sender that waits is answered without the body being sent', async () => {
+  const { client, server } = await openPlace(async (exchange) => {
+    await exchange.respond({ outcome: { case: 'putBlock', value: { newlyStored: false } } })
+  })
+  for (let round = 0; round < 3; round += 1) {
+    const options = { sizeBytes: 100, timeoutMs: 5000, signal: never }
+    const put = await client.openPut(server.address, putRequest(100, true), options)
+    expect(put.early?.outcome.case).toBe('putBlock')
+    await put.drained
+  }
+  expect(server.connectionCount).toBe(1)
+})
+
+it('a sender that waits sends the body when it is asked to', async () => {
+  const store = { bytes: Buffer.alloc(0) }
+  const { client, server } = await openPlace(keeper(store))
+  const bytes = randomBytes(MIB)
+  const options = { sizeBytes: MIB, timeoutMs: 5000, signal: never }
+  const put = await client.openPut(server.address, putRequest(MIB, true), options)
+  expect(put.early).toBeUndefined()
+  sendPieces(put, bytes, 65_536)
+  await put.commit({ crc: crc32(bytes), hash: undefined })
+  expect(store.bytes.equals(bytes)).toBe(true)
+})
+
+it('an error keeps its code, details and hint, and the connection stays in step', async () => {
+  const { client, server } = await openPlace(() => {
+    throw new KuraError('disk-full', 'no room', { details: { freeBytes: 3 }, hint: 'add a disk' })
+  })
+  for (let round = 0; round < 2; round += 1) {
+    await expect(
+      client.exchange(server.address, getRequest, { timeoutMs: 5000, signal: never }),
+    ).rejects.toMatchObject({ code: 'disk-full', hint: 'add a disk', details: { freeBytes: '3' } })
+  }
+  expect(server.connectionCount).toBe(1)
+})
+
+it('an early refusal ends a put whose body is still coming', async () => {
+  const { client, server } = await openPlace(() => {
+    throw new KuraError('extent-frozen', 'no more')
+  })
+  const bytes = randomBytes(BLOCK_SIZE_BYTES_MAX)
+  const options = { sizeBytes: bytes.length, timeoutMs: 5000, signal: never }
+  const put = await client.openPut(server.address, putRequest(bytes.length), options)
+  void put.write(bytes.subarray(0, 1000))
+  await expect.poll(() => put.failure?.code).toBe('extent-frozen')
+  void put.write(bytes.subarray(1000))
+  await expect(put.commit({ crc: 0, hash: undefined })).rejects.toMatchObject({
+    code: 'extent-frozen',
+  })
+  await put.drained
+})
+
+it('a payload that does not have its CRC is refused', async () => {
+  const store = { bytes: Buffer.alloc(0) }
+  const { client, server } = await openPlace(keeper(store))
+  const options = { sizeBytes: 3, timeoutMs: 5000, signal: never }
+  const put = await client.openPut(server.address, putRequest(3), options)
+  void put.write(Buffer.from('abc'))
+  await expect(put.commit({ crc: 1, hash: undefined })).rejects.toMatchObject({
+    code: 'payload-damaged',
+  })
+  expect(store.bytes.length).toBe(0)
+})
+
+it.each([1, 2])('a put taken back after %i of 2 pieces is no payload', async (pieces) => {
+  const seen: string[] = []
+  const { client, server } = await openPlace(async (exchange) => {
+    await exchange.readPayload(Buffer.alloc(exchange.payloadSizeBytes)).catch((error: unknown) => {
+      if (error instanceof KuraError) seen.push(error.code)
+      throw error
+    })
+    seen.push('stored')
+  })
+  const options = { sizeBytes: 8, timeoutMs: 5000, signal: never }
+  const put = await client.openPut(server.address, putRequest(8), options)
+  for (let index = 0; index < pieces; index += 1) void put.write(Buffer.from('four'))
+  put.abort()
+  await put.drained
+  await expect.poll(() => seen).toEqual([pieces === 1 ? 'body-incomplete' : 'cancelled'])
+  await expect(put.commit({ crc: 0, hash: undefined })).rejects.toMatchObject({ code: 'cancelled' })
+})
+
+it('the handler learns that its peer has gone', async () => {
+  const reasons: unknown[] = []
+  const { client, server } = await openPlace(
+    (exchange) =>
+      new Promise((_resolve, reject) => {
+        exchange.signal.addEventListener('abort', () => {
+          reasons.push(exchange.signal.reason)
+          reject(exchange.signal.reason as Error)
+        })
+      }),
+  )
+  const abort = new AbortController()
+  const waiting = client.exchange(server.address, getRequest, {
+    timeoutMs: 5000,
+    signal: abort.signal,
+  })
+  setTimeout(() => {
+    abort.abort(new KuraError('cancelled', 'enough'))
+  }, 20)
+  await expect(waiting).rejects.toMatchObject({ code: 'cancelled' })
+  await expect.poll(() => reasons).toMatchObject([{ code: 'cancelled' }])
+  await expect.poll(() => server.connectionCount).toBe(0)
+})
+
+it('the deadline of the caller ends both sides', async () => {
+  const codes: string[] = []
+  const { client, server } = await openPlace(
+    (exchange) =>
+      new Promise((_resolve, reject) => {
+        exchange.signal.addEventListener('abort', () => {
+          codes.push((exchange.signal.reason as KuraError).code)
+          reject(exchange.signal.reason as Error)
+        })
+        setImmediate(() => void clock.advance(60))
+      }),
+  )
+  await expect(
+    client.exchange(server.address, getRequest, { timeoutMs: 50, signal: never }),
+  ).rejects.toMatchObject({ code: 'deadline-exceeded' })
+  await expect.poll(() => codes.length).toBe(1)
+})
+
+it('a peer of another pocket or zone, or one that is not wanted, is refused', async () => {
+  const { server } = await openPlace(keeper({ bytes: Buffer.from('x') }))
+  const strangers = [
+    openClient({ pocket: 'production', zone: 'a' }),
+    openClient({ pocket: 'test', zone: 'b' }),
+    new BlockClient({ hello: { pocket: 'test', zone: 'a', role: 'storage-node' }, clock }),
+  ]
+  for (const stranger of strangers) {
+    await expect(
+      stranger.exchange(server.address, getRequest, { timeoutMs: 5000, signal: never }),
+    ).rejects.toMatchObject({ code: 'identity-mismatch' })
+    expect(stranger.connectionCount).toBeLessThanOrEqual(1)
+    stranger.close()
+  }
+  await expect.poll(() => server.connectionCount).toBe(0)
+})
+
+it('a pooled connection whose peer restarted is replaced without an error', async () => {
+  const store = { bytes: Buffer.from('same') }
+  const first = await openPlace(keeper(store))
+  const get = async () =>
+    await first.client.exchange(first.server.address, getRequest, {
+      timeoutMs: 5000,
+      signal: never,
+      receive: (sizeBytes) => Buffer.alloc(sizeBytes),
+    })
+  await get()
+  await first.server.close({ graceMs: 0 })
+  const second = await BlockServer.listen({
+    address: first.server.address,
+    pocket: 'test',
+    zone: 'a',
+    acceptHello: () => undefined,
+    handle: keeper(store),
+    clock,
+  })
+  cleanUps.push(() => second.close({ graceMs: 0 }))
+  expect((await get()).response.outcome.case).toBe('getBlock')
+})
+
+it('nobody listens: unavailable', async () => {
+  const { client, server } = await openPlace(keeper({ bytes: Buffer.from('x') }))
+  await server.close({ graceMs: 0 })
+  await expect(
+    client.exchange(server.address, getRequest, { timeoutMs: 5000, signal: never }),
+  ).rejects.toMatchObject({ code: 'unavailable' })
+  expect(client.connectionCount).toBe(0)
+})
+
+it('exchanges beyond the connections wait their turn', async () => {
+  const { client, server } = await openPlace(keeper({ bytes: randomBytes(MIB) }))
+  const gets = Array.from({ length: 20 }, () =>
+    client.exchange(server.address, getRequest, {
+      timeoutMs: 5000,
+      signal: never,
+      receive: (sizeBytes) => Buffer.alloc(sizeBytes),
+    }),
+  )
+  await Promise.all(gets)
+  expect(server.connectionCount).toBeLessThanOrEqual(2)
+})
+
+it('close waits for a running exchange and then leaves nothing open', async () => {
+  const gate = Promise.withResolvers<void>()
+  const { client, server } = await openPlace(async (exchange) => {
+    await gate.promise
+    await exchange.respond({ outcome: { case: 'statBlock', value: {} } })
+  })
+  const running = client.exchange(server.address, getRequest, { timeoutMs: 5000, signal: never })
+  await expect.poll(() => server.connectionCount).toBe(1)
+  const closing = server.close({ graceMs: 5000 })
+  gate.resolve()
+  expect((await running).response.outcome.case).toBe('statBlock')
+  await closing
+  expect(server.connectionCount).toBe(0)
+})
