@@ -1,23 +1,69 @@
 import { defineConfig } from 'vitest/config'
 
-// Tests run from source: the condition `source` in each package's exports, no build needed.
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+
+/** Tests run from source: the condition `source` in each package's exports, no build needed. */
 const source = {
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source'], externalConditions: ['source'] } },
 }
 
+interface Suite {
+  readonly name: string
+  readonly include: readonly string[]
+  readonly timeoutMs: number
+  /** Suites that start real zones run one file at a time: they share two cores. */
+  readonly isSerial?: boolean
+}
+
+function project(suite: Suite) {
+  return {
+    ...source,
+    test: {
+      name: suite.name,
+      include: [...suite.include],
+      testTimeout: suite.timeoutMs,
+      hookTimeout: suite.timeoutMs,
+      fileParallelism: suite.isSerial !== true,
+      env: { KURA_VERIFY: 'all' },
+    },
+  }
+}
+
 export default defineConfig({
   test: {
     projects: [
-      {
-        ...source,
-        test: {
-          name: 'unit',
-          include: ['{packages,services}/*/src/**/*.test.ts', 'deploy/*/src/**/*.test.ts'],
-          testTimeout: 20_000,
-          env: { KURA_VERIFY: 'all' },
-        },
-      },
+      project({
+        name: 'unit',
+        include: ['{packages,services}/*/src/**/*.test.ts', 'deploy/*/src/**/*.test.ts'],
+        timeoutMs: 20 * SECOND,
+      }),
+      project({ name: 'tidy', include: ['test/tidy/*.test.ts'], timeoutMs: MINUTE }),
+      project({
+        name: 'readme',
+        include: ['test/readme/*.test.ts'],
+        timeoutMs: 3 * MINUTE,
+        isSerial: true,
+      }),
+      project({
+        name: 'scenarios',
+        include: ['test/scenarios/**/*.test.ts'],
+        timeoutMs: 3 * MINUTE,
+        isSerial: true,
+      }),
+      project({
+        name: 'crash',
+        include: ['test/crash/**/*.test.ts'],
+        timeoutMs: 5 * MINUTE,
+        isSerial: true,
+      }),
+      project({
+        name: 'long',
+        include: ['test/long/**/*.test.ts'],
+        timeoutMs: 60 * MINUTE,
+        isSerial: true,
+      }),
     ],
   },
 })

@@ -1,0 +1,39 @@
+/**
+ * `npm test` and `npm run test:long`: every suite, its minutes, and one last line with the sum. All
+ * suites run, also after a failure, so that one look shows everything.
+ */
+import { runChecks } from './checks.mjs'
+import { runSuite } from './suite.mjs'
+
+const SUITES = {
+  short: {
+    check: runChecks,
+    unit: () => runSuite('unit'),
+    readme: () => runSuite('readme'),
+    scenarios: () => runSuite('scenarios'),
+    crash: () => runSuite('crash'),
+  },
+  long: { long: () => runSuite('long') },
+}
+
+const suites = SUITES[process.argv[2] ?? 'short']
+if (suites === undefined) throw new Error(`one of: ${Object.keys(SUITES).join(', ')}`)
+
+const rows = []
+for (const [name, run] of Object.entries(suites)) {
+  process.stdout.write(`\n── ${name} ──\n`)
+  const startedAt = process.hrtime.bigint()
+  const result = run()
+  const minutes = Number(process.hrtime.bigint() - startedAt) / 60e9
+  rows.push({ name, minutes, ...result })
+}
+
+process.stdout.write('\n')
+for (const { name, minutes, passed, failed } of rows) {
+  const figures = `${minutes.toFixed(2).padStart(6)} min ${String(passed).padStart(5)} passed`
+  process.stdout.write(`${name.padEnd(10)} ${figures} ${String(failed).padStart(4)} failed\n`)
+}
+const passed = rows.reduce((sum, row) => sum + row.passed, 0)
+const failed = rows.reduce((sum, row) => sum + row.failed, 0)
+process.stdout.write(`${passed} passed, ${failed} failed\n`)
+process.exit(failed === 0 && passed > 0 ? 0 : 1)
