@@ -29,6 +29,8 @@ export class AddressBook {
   readonly #cacheFile: AddressCacheFile | undefined
   readonly #listings = new Map<MemberKind, Listing>()
   readonly #refreshing = new Map<MemberKind, Promise<readonly Member[]>>()
+  /** Kinds whose listing failed last time: said once, not with every lookup. */
+  readonly #failing = new Set<MemberKind>()
 
   constructor(options: AddressBookOptions) {
     this.#options = options
@@ -100,11 +102,13 @@ export class AddressBook {
     const previous = this.#listings.get(kind)?.members
     try {
       const members = await this.#options.coordinator.members(kind)
+      this.#failing.delete(kind)
       this.#remember(kind, members)
       if (!isSameListing(previous, members)) await this.#writeCache()
       return members
     } catch (error) {
-      this.#report(error)
+      if (!this.#failing.has(kind)) this.#report(error)
+      this.#failing.add(kind)
       const known = previous ?? (await this.#readCache()).get(kind)
       if (known === undefined) throw error
       this.#remember(kind, known)
