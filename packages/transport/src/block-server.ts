@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { assert, KuraError, type Clock } from '@kura/core'
 import type { Hello } from '@kura/proto'
 import { formatAddress, parseAddress } from './address.ts'
+import { adoptSocket } from './adopt-socket.ts'
 import { Connection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
 import { SERVER_CONNECTIONS_MAX } from './limits.ts'
@@ -26,13 +27,13 @@ export class BlockServer {
   /** `host:port` as bound. */
   readonly address: string
   readonly #server: Server
-  readonly #connections: Set<ServerConnection>
+  readonly #connections: Map<ServerConnection, Promise<void>>
   readonly #clock: Clock
 
   private constructor(options: {
     readonly server: Server
     readonly address: string
-    readonly connections: Set<ServerConnection>
+    readonly connections: Map<ServerConnection, Promise<void>>
     readonly clock: Clock
   }) {
     this.#server = options.server
@@ -43,11 +44,12 @@ export class BlockServer {
 
   /** Throws `port-taken` where another process listens. */
   static async listen(options: BlockServerOptions): Promise<BlockServer> {
-    const connections = new Set<ServerConnection>()
-    const server = createServer((socket) => {
-      void serveSocket(socket, { options, connections })
+    const connections = new Map<ServerConnection, Promise<void>>()
+    const connectionsMax = options.limits?.connectionsMax ?? SERVER_CONNECTIONS_MAX
+    const server = createServer({ pauseOnConnect: true }, (socket) => {
+      if (connections.size < connectionsMax) serveSocket(socket, { options, connections })
+      else socket.destroy()
     })
-    server.maxConnections = options.limits?.connectionsMax ?? SERVER_CONNECTIONS_MAX
     const address = await listenOn(server, options.address)
     return new BlockServer({ server, address, connections, clock: options.clock })
   }
@@ -58,33 +60,31 @@ export class BlockServer {
 
   /** Takes no more connections, lets running exchanges end within the grace, then cuts them. */
   async close(options: { readonly graceMs: number }): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => {
-        resolve()
-      })
-    })
-    for (const connection of this.#connections) connection.stop()
+    this.#server.close()
+    for (const connection of this.#connections.keys()) connection.stop()
     const cancelTimer = this.#clock.schedule(options.graceMs, () => {
-      for (const connection of this.#connections) connection.cut()
+      for (const connection of this.#connections.keys()) connection.cut()
     })
-    await closed
+    await Promise.all(this.#connections.values())
     cancelTimer()
   }
 }
 
-/** A rejection is a bug and is left unhandled on purpose: it ends the process. */
-async function serveSocket(
-  socket: Socket,
-  server: { readonly options: BlockServerOptions; readonly connections: Set<ServerConnection> },
-): Promise<void> {
-  const connection = new Connection(socket, server.options.clock)
-  const served = new ServerConnection({ ...server.options, connection })
-  server.connections.add(served)
-  try {
-    await served.serve()
-  } finally {
-    server.connections.delete(served)
-  }
+function serveSocket(
+  accepted: Socket,
+  server: {
+    readonly options: BlockServerOptions
+    readonly connections: Map<ServerConnection, Promise<void>>
+  },
+): void {
+  const { options, connections } = server
+  const connection = new Connection((onread) => adoptSocket(accepted, onread), options.clock)
+  const served = new ServerConnection({ ...options, connection })
+  // A rejection is a bug and is left unhandled on purpose: it ends the process.
+  const serving = served.serve().then(() => {
+    connections.delete(served)
+  })
+  connections.set(served, serving)
 }
 
 function listenOn(server: Server, address: string): Promise<string> {

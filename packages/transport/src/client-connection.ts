@@ -29,7 +29,7 @@ export async function openConnection(options: {
 }): Promise<Connection> {
   options.signal.throwIfAborted()
   const { host, port } = parseAddress(options.address)
-  const connection = new Connection(connect({ host, port, noDelay: true }), options.clock)
+  const connection = new Connection((onread) => connect({ host, port, onread }), options.clock)
   const onAbort = (): void => {
     connection.destroy(toKuraError(options.signal.reason, 'cancelled'))
   }

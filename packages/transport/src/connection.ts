@@ -2,7 +2,7 @@
  * One connection of the block transport: frames in, frames out, in step. It keeps no opinion about
  * who asks and who answers; whoever finds it in a doubtful state destroys it.
  */
-import type { Socket } from 'node:net'
+import type { OnReadOpts, Socket } from 'node:net'
 import { crc32 } from 'node:zlib'
 import { KuraError, toKuraError, type Clock } from '@kura/core'
 import {
@@ -41,11 +41,14 @@ export class Connection {
   readonly #clock: Clock
   #reason: KuraError | undefined
 
-  constructor(socket: Socket, clock: Clock) {
+  /** `makeSocket` gets the reader that the socket must be made with. */
+  constructor(makeSocket: (onread: OnReadOpts) => Socket, clock: Clock) {
+    this.#reader = new SocketReader()
+    const socket = makeSocket(this.#reader.onread)
+    this.#reader.attach(socket)
     this.socket = socket
     this.#clock = clock
     socket.setNoDelay(true)
-    this.#reader = new SocketReader(socket)
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         this.#reader.fail(this.#reason ?? new KuraError('unavailable', 'the connection closed'))
@@ -84,10 +87,13 @@ export class Connection {
     const cancelTimer = this.#clock.schedule(LINGER_MS, () => {
       this.destroy(reason)
     })
-    // Ends only by the peer's close or by the timer.
-    await this.#reader.skip(Number.MAX_SAFE_INTEGER).catch(() => undefined)
+    if (!this.#reader.isFailed) {
+      // Ends only by the peer's close or by the timer.
+      await this.#reader.skip(Number.MAX_SAFE_INTEGER).catch(() => undefined)
+      this.destroy(reason)
+    }
+    await this.closed
     cancelTimer()
-    this.destroy(reason)
   }
 
   /** The next frame's head and message; its payload, if any, is still to be read. */
@@ -156,7 +162,7 @@ export class Connection {
       cancelTimer = this.#clock.schedule(RATE_WINDOW_MS, () => {
         const windowBytes = this.#reader.receivedBytes - fromBytes
         if (windowBytes >= RATE_WINDOW_BYTES_MIN) watch()
-        else this.#reader.cancelFill(new KuraError('body-too-slow', 'a body came too slowly'))
+        else this.#reader.fail(new KuraError('body-too-slow', 'a body came too slowly'))
       })
     }
     watch()

@@ -1,9 +1,23 @@
 /**
- * Bytes of a socket, taken only when somebody has asked for them: at most one chunk waits here,
- * and while it waits the socket is not read, so that a peer cannot make this process hold more.
+ * Bytes of a socket, taken only when somebody has asked for them. A large read goes straight into
+ * the memory of whoever asked: the kernel's copy is the only one. Bytes that nobody asked for are
+ * kept, at most one read of them, and while they wait the socket is not read; so a peer cannot make
+ * this process hold more.
  */
-import type { Socket } from 'node:net'
-import { assert, KuraError } from '@kura/core'
+import type { OnReadOpts, Socket } from 'node:net'
+import { assert, KIB, KuraError } from '@kura/core'
+
+/** Bytes of one read into the memory of a fill: large enough for few system calls, and in cache. */
+const DIRECT_READ_BYTES = 256 * KIB
+/** What is left of a fill goes through the scratch memory below this. */
+const DIRECT_READ_BYTES_MIN = 4 * KIB
+const SCRATCH_BYTES = 64 * KIB
+
+/**
+ * Shared by all sockets: a read and its callback are one synchronous step, and nothing of the
+ * scratch memory is kept after it without being copied.
+ */
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
 
 interface Fill {
   /** Undefined: the bytes are dropped. */
@@ -16,18 +30,30 @@ interface Fill {
 }
 
 export class SocketReader {
+  /** What the socket must be made with. */
+  readonly onread: OnReadOpts
   /** Bytes that came before they were asked for. */
-  #waiting: Buffer | undefined
+  #waiting: Uint8Array | undefined
   #fill: Fill | undefined
   #ending: KuraError | undefined
   #receivedBytes = 0
-  readonly #socket: Socket
+  #socket: Socket | undefined
+  /** The memory that the next read writes to. */
+  #registered: Uint8Array = scratch
 
-  constructor(socket: Socket) {
+  constructor() {
+    this.onread = {
+      buffer: () => this.#registerBuffer(),
+      callback: (sizeBytes, buffer) => {
+        this.#receive(buffer, sizeBytes)
+        return this.#waiting === undefined
+      },
+    }
+  }
+
+  /** REQUIRES: the socket was made with `onread` of this reader. */
+  attach(socket: Socket): void {
     this.#socket = socket
-    socket.on('data', (chunk: Buffer) => {
-      this.#receive(chunk)
-    })
     socket.on('end', () => {
       this.fail(new KuraError('unavailable', 'the peer closed the connection'))
     })
@@ -43,22 +69,23 @@ export class SocketReader {
     return this.#waiting !== undefined
   }
 
-  /** No byte will come any more; the reason becomes the failure of the fill that waits. */
-  fail(reason: KuraError): void {
-    this.#ending ??= reason
-    this.cancelFill(this.#ending)
+  get isFailed(): boolean {
+    return this.#ending !== undefined
   }
 
-  /** Fails the fill that waits, if any; the connection cannot be read in step afterwards. */
-  cancelFill(reason: KuraError): void {
+  /** No byte will be taken any more; the reason becomes the failure of every fill. */
+  fail(reason: KuraError): void {
+    this.#ending ??= reason
     const fill = this.#fill
     this.#fill = undefined
-    fill?.reject(reason)
+    // The next read would still go to the memory of the fill, which is its owner's again.
+    if (this.#registered !== scratch) this.#socket?.pause()
+    fill?.reject(this.#ending)
   }
 
   /**
-   * Fills the target to its end. `onPiece` sees each piece, in order, as a view of the target,
-   * right after it was copied there. After a rejection the target is never written again.
+   * Fills the target to its end. `onPiece` sees each piece, in order, as a view of the target. Once
+   * it has settled, the target is not written any more.
    */
   readInto(target: Uint8Array, onPiece?: (piece: Uint8Array) => void): Promise<void> {
     return this.#start({ target, sizeBytes: target.length, onPiece })
@@ -78,52 +105,59 @@ export class SocketReader {
   #start(what: Pick<Fill, 'target' | 'sizeBytes' | 'onPiece'>): Promise<void> {
     assert(this.#fill === undefined, 'one read at a time on a connection')
     return new Promise((resolve, reject) => {
-      const fill: Fill = { ...what, filledBytes: 0, resolve, reject }
-      this.#fill = fill
-      const waiting = this.#waiting
+      this.#fill = { ...what, filledBytes: 0, resolve, reject }
+      const waiting = this.#waiting ?? new Uint8Array(0)
       this.#waiting = undefined
-      if (waiting !== undefined) this.#deliver(waiting)
-      else if (fill.sizeBytes === 0) this.#finish(fill)
-      if (this.#ending !== undefined) this.cancelFill(this.#ending)
+      this.#deliver(waiting)
+      if (this.#ending !== undefined) this.fail(this.#ending)
       // Also with nothing left to fill: only a socket that is read says that its peer is gone.
-      else if (this.#waiting === undefined) this.#socket.resume()
+      else if (this.#waiting === undefined) this.#socket?.resume()
     })
   }
 
-  #receive(chunk: Buffer): void {
-    this.#receivedBytes += chunk.length
-    this.#deliver(chunk)
+  #receive(buffer: Uint8Array, sizeBytes: number): void {
+    this.#receivedBytes += sizeBytes
+    if (this.#ending !== undefined) return
+    if (buffer === scratch) this.#deliver(scratch.subarray(0, sizeBytes))
+    else this.#accept(sizeBytes)
   }
 
-  #deliver(chunk: Buffer): void {
+  /** Bytes outside the target: copied in as far as they are asked for, the rest is kept. */
+  #deliver(bytes: Uint8Array): void {
     const fill = this.#fill
-    if (fill === undefined) {
-      this.#keep(chunk)
-      return
-    }
-    const takenBytes = Math.min(chunk.length, fill.sizeBytes - fill.filledBytes)
-    const taken = takenBytes === chunk.length ? chunk : chunk.subarray(0, takenBytes)
+    const takenBytes =
+      fill === undefined ? 0 : Math.min(bytes.length, fill.sizeBytes - fill.filledBytes)
+    if (takenBytes < bytes.length) this.#waiting = new Uint8Array(bytes.subarray(takenBytes))
+    if (fill === undefined) return
+    fill.target?.set(bytes.subarray(0, takenBytes), fill.filledBytes)
+    this.#accept(takenBytes)
+  }
+
+  /** Bytes that are in the target now. */
+  #accept(sizeBytes: number): void {
+    const fill = this.#fill
+    if (fill === undefined) return
     const fromBytes = fill.filledBytes
-    fill.filledBytes += takenBytes
-    if (fill.target !== undefined) this.#copy(fill, taken, fromBytes)
-    if (takenBytes < chunk.length) this.#keep(chunk.subarray(takenBytes))
-    if (fill.filledBytes === fill.sizeBytes) this.#finish(fill)
-  }
-
-  #copy(fill: Fill, taken: Buffer, fromBytes: number): void {
-    fill.target?.set(taken, fromBytes)
-    if (fill.onPiece === undefined || taken.length === 0) return
-    const piece = fill.target?.subarray(fromBytes, fromBytes + taken.length)
-    if (piece !== undefined) fill.onPiece(piece)
-  }
-
-  #keep(chunk: Buffer): void {
-    this.#socket.pause()
-    this.#waiting = this.#waiting === undefined ? chunk : Buffer.concat([this.#waiting, chunk])
-  }
-
-  #finish(fill: Fill): void {
-    if (this.#fill === fill) this.#fill = undefined
+    fill.filledBytes += sizeBytes
+    if (fill.onPiece !== undefined && fill.target !== undefined && sizeBytes > 0) {
+      fill.onPiece(fill.target.subarray(fromBytes, fill.filledBytes))
+    }
+    if (fill.filledBytes < fill.sizeBytes) return
+    this.#fill = undefined
     fill.resolve()
+  }
+
+  #registerBuffer(): Uint8Array {
+    this.#registered = this.#directBuffer() ?? scratch
+    return this.#registered
+  }
+
+  #directBuffer(): Uint8Array | undefined {
+    const fill = this.#fill
+    if (fill?.target === undefined) return undefined
+    const remainingBytes = fill.sizeBytes - fill.filledBytes
+    if (remainingBytes < DIRECT_READ_BYTES_MIN) return undefined
+    const toBytes = fill.filledBytes + Math.min(remainingBytes, DIRECT_READ_BYTES)
+    return fill.target.subarray(fill.filledBytes, toBytes)
   }
 }
