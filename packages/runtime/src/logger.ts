@@ -1,4 +1,4 @@
-import { pino } from 'pino'
+import { pino, stdTimeFunctions } from 'pino'
 import type { DestinationStream, Logger } from 'pino'
 
 export type { Logger } from 'pino'
@@ -22,7 +22,7 @@ export function createLogger(options: {
   const settings = {
     level: options.level,
     base: { service: options.service, id: options.id, pid: process.pid },
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   }
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination)
