@@ -1,4 +1,5 @@
 export { CallContext } from './call-context.ts'
+export { canConnect } from './can-connect.ts'
 export { assertSamePlace } from './process-identity.ts'
 export type { CallerKind, ProcessIdentity } from './process-identity.ts'
 export { createRpcClient } from './rpc-client.ts'

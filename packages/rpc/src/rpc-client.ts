@@ -7,6 +7,7 @@ import type { Message } from '@bufbuild/protobuf'
 import { Metadata, type Client, type ServiceError } from '@grpc/grpc-js'
 import { isKuraError, KuraError, RPC_TIMEOUT_MS } from '@kura/core'
 import { CALLER_KEY, REQUEST_ID_KEY } from './limits.ts'
+import { deadlineAfter } from './machine-time.ts'
 import { encodeCaller, type ProcessIdentity } from './process-identity.ts'
 import { RpcConnection, type ResolveAddress } from './rpc-connection.ts'
 import { decodeRpcError } from './rpc-error.ts'
@@ -140,13 +141,6 @@ class Caller {
     }
     return error
   }
-}
-
-/** The library sets its timers by the machine's clock, so the deadline is on that clock as well. */
-function deadlineAfter(timeoutMs: number): Date {
-  const deadline = new Date()
-  deadline.setTime(deadline.getTime() + timeoutMs)
-  return deadline
 }
 
 async function cancelledBy<T>(

@@ -15,6 +15,7 @@ import {
 import { AssertionError, KuraError, toKuraError, type ErrorCode } from '@kura/core'
 import { CallContext, type ServerCall } from './call-context.ts'
 import { CALLER_KEY, MESSAGE_SIZE_BYTES_MAX, REQUEST_ID_KEY } from './limits.ts'
+import { abortAfter, monotonicMs } from './machine-time.ts'
 import { assertSamePlace, decodeCaller, type ProcessIdentity } from './process-identity.ts'
 import { encodeRpcError } from './rpc-error.ts'
 import { sendStream } from './send-stream.ts'
@@ -97,7 +98,7 @@ export class RpcServer {
     }
     const { promise: drained, resolve } = Promise.withResolvers<void>()
     this.#server.tryShutdown(() => resolve())
-    const grace = AbortSignal.timeout(options.graceMs)
+    const grace = abortAfter(options.graceMs)
     const force = (): void => this.#server.forceShutdown()
     grace.addEventListener('abort', force, { once: true })
     await drained
@@ -106,7 +107,7 @@ export class RpcServer {
 
   #serveUnary(method: BoundMethod, handler: UnaryHandler): handleUnaryCall<Message, object> {
     return (call, respond) => {
-      const startedAtMs = performance.now()
+      const startedAtMs = monotonicMs()
       this.#runUnary({ method, call, handler }).then(
         (response) => {
           respond(null, response)
@@ -136,7 +137,7 @@ export class RpcServer {
     handler: StreamHandler,
   ): handleServerStreamingCall<Message, object> {
     return (call) => {
-      const startedAtMs = performance.now()
+      const startedAtMs = monotonicMs()
       this.#runStream({ method, call, handler }).then(
         () => {
           call.end()
@@ -192,7 +193,7 @@ export class RpcServer {
     this.#options.onCall?.({
       method: call.method.name,
       code: call.error?.code ?? 'ok',
-      durationMs: performance.now() - call.startedAtMs,
+      durationMs: monotonicMs() - call.startedAtMs,
       requestId: textOf(call.call, REQUEST_ID_KEY),
       caller: textOf(call.call, CALLER_KEY).split(' ').slice(3).join(' '),
       error: call.error,

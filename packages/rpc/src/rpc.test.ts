@@ -3,6 +3,7 @@ import { BlockIndex, VolumeManager } from '@kura/proto'
 import { KuraError, parseCellId, parsePocketId, parseZoneId } from '@kura/core'
 import { afterEach, expect, it } from 'vitest'
 import {
+  canConnect,
   createRpcClient,
   RpcServer,
   type CallRecord,
@@ -324,6 +325,14 @@ it('a closed client refuses calls', async () => {
 it('a second server on the same port is told that the port is taken', async () => {
   const { address } = await startIndex({})
   expect((await failure(startIndex({}, { address }))).code).toBe('port-taken')
+})
+
+it('canConnect tells a listener from a closed port and from nonsense', async () => {
+  const { address, server } = await startIndex({})
+  expect(await canConnect(address, { timeoutMs: 1_000 })).toBe(true)
+  await server.close({ graceMs: 0 })
+  expect(await canConnect(address, { timeoutMs: 1_000 })).toBe(false)
+  expect(await canConnect('nowhere', { timeoutMs: 1_000 })).toBe(false)
 })
 
 async function failure(call: Promise<unknown>): Promise<KuraError> {
