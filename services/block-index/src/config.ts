@@ -1,0 +1,26 @@
+/** The settings of the block index; the only file that looks at its environment. */
+import { commonSettings, integerSetting, readSettings, z, type Environment } from '@kura/runtime'
+
+const HOUR_MS = 3_600_000
+const MIB = 1024 * 1024
+
+const schema = z.object({
+  ...commonSettings,
+  /** Number of the instance; with SQLite there is one. */
+  instance: integerSetting({ default: 1, min: 1, max: 99 }),
+  /** What a delete leaves alone: blocks put within this time before it. */
+  tMinMs: integerSetting({ default: 24 * HOUR_MS, min: 1_000, max: 365 * 24 * HOUR_MS }),
+  /** Page cache of the database. */
+  cacheBytes: integerSetting({ default: 32 * MIB, min: MIB, max: 64 * 1024 * MIB }),
+})
+
+export interface BlockIndexConfig extends Readonly<z.output<typeof schema>> {
+  /** Read and check the whole database at start. */
+  readonly verify: boolean
+}
+
+/** Throws `setting-invalid`. */
+export function readConfig(env: Environment): BlockIndexConfig {
+  const settings = readSettings({ env, service: 'block-index', schema })
+  return Object.freeze({ ...settings, verify: env['KURA_VERIFY'] === 'all' })
+}

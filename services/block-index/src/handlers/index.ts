@@ -1,0 +1,21 @@
+/** The surface of the block index on one screen. */
+import { confirmBlock } from './confirm-block.ts'
+import { createGate } from './create-gate.ts'
+import { fenceBucket } from './fence-bucket.ts'
+import { getIndexStatus } from './get-index-status.ts'
+import type { BlockIndexHandlers, HandlerParts } from './handler.ts'
+import { locateBlock } from './locate-block.ts'
+import { readFeed } from './read-feed.ts'
+import { recordBlock } from './record-block.ts'
+
+export function createHandlers(parts: HandlerParts): BlockIndexHandlers {
+  return {
+    locateBlock: locateBlock(parts),
+    confirmBlock: confirmBlock(parts),
+    recordBlock: recordBlock(parts),
+    createGate: createGate(parts),
+    fenceBucket: fenceBucket(parts),
+    readFeed: readFeed(parts),
+    getIndexStatus: getIndexStatus(parts),
+  }
+}

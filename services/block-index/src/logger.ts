@@ -1,0 +1,24 @@
+import { createLogger, type Logger } from '@kura/runtime'
+import type { CallRecord } from '@kura/rpc'
+import type { BlockIndexConfig } from './config.ts'
+
+export function createIndexLogger(config: BlockIndexConfig): Logger {
+  return createLogger({
+    service: 'block-index',
+    id: String(config.instance),
+    level: config.logLevel,
+  })
+}
+
+/**
+ * One audit line for each request, at debug, because every put of the zone passes here; a bug or
+ * damage is an error whatever the level.
+ */
+export function logCall(logger: Logger, call: CallRecord): void {
+  const { method, code, requestId, caller, durationMs } = call
+  if (code === 'internal') {
+    logger.error({ method, code, requestId, caller, err: call.error }, 'request failed')
+  } else if (logger.isLevelEnabled('debug')) {
+    logger.debug({ method, code, requestId, caller, durationMs }, 'request')
+  }
+}

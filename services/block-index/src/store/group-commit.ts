@@ -1,0 +1,123 @@
+/**
+ * Group commit: operations that arrive close together share one transaction and one sync. Each
+ * operation succeeds or fails by itself; when the commit fails, all of its batch fail with it.
+ */
+import {
+  INDEX_BATCH_ROWS_MAX,
+  INDEX_BATCH_WAIT_MS_MAX,
+  isKuraError,
+  KuraError,
+  type Clock,
+} from '@kura/core'
+
+/** Operations that wait for a commit; above this the caller is told `overloaded`. */
+const WAITING_OPERATIONS_MAX = 16 * INDEX_BATCH_ROWS_MAX
+/** What a lone operation waits: a second one is rarely behind it. */
+const LONE_WAIT_MS = 0
+
+export interface GroupCommitOptions<Transaction> {
+  readonly clock: Clock
+  /**
+   * Runs `work` in one transaction and commits. Durable: on return. Throws when nothing or nobody
+   * knows what was committed.
+   */
+  readonly commit: (work: (transaction: Transaction) => void) => void
+  readonly onBatch?: ((operationCount: number) => void) | undefined
+}
+
+interface WaitingOperation<Transaction> {
+  /** Applies the operation; the function it returns tells the caller, once that is true. */
+  readonly apply: (transaction: Transaction) => () => void
+  readonly reject: (error: unknown) => void
+}
+
+export class GroupCommit<Transaction> {
+  readonly #options: GroupCommitOptions<Transaction>
+  #waiting: WaitingOperation<Transaction>[] = []
+  #cancelTimer: (() => void) | undefined
+  #lastBatchCount = 0
+  #isClosed = false
+
+  constructor(options: GroupCommitOptions<Transaction>) {
+    this.#options = options
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.length
+  }
+
+  /**
+   * Resolves to what `operation` returned, after the commit. A KuraError that it throws before its
+   * first write refuses this operation alone.
+   */
+  run<Result>(operation: (transaction: Transaction) => Result): Promise<Result> {
+    if (this.#isClosed) throw new KuraError('shutting-down', 'the index is closing')
+    if (this.#waiting.length >= WAITING_OPERATIONS_MAX) {
+      throw new KuraError('overloaded', 'too many operations wait for a commit')
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Result>()
+    this.#waiting.push({
+      apply: (transaction) => {
+        const result = operation(transaction)
+        return () => resolve(result)
+      },
+      reject,
+    })
+    this.#schedule()
+    return promise
+  }
+
+  /** Commits what waits and takes nothing more. */
+  close(): void {
+    this.#isClosed = true
+    while (this.#waiting.length > 0) this.#commitBatch()
+  }
+
+  #schedule(): void {
+    if (this.#waiting.length === INDEX_BATCH_ROWS_MAX) {
+      this.#cancelTimer?.()
+      this.#cancelTimer = this.#options.clock.schedule(0, () => this.#commitBatch())
+      return
+    }
+    if (this.#cancelTimer !== undefined) return
+    const waitMs = this.#lastBatchCount > 1 ? INDEX_BATCH_WAIT_MS_MAX : LONE_WAIT_MS
+    this.#cancelTimer = this.#options.clock.schedule(waitMs, () => this.#commitBatch())
+  }
+
+  #commitBatch(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    const batch = this.#waiting.slice(0, INDEX_BATCH_ROWS_MAX)
+    this.#waiting = this.#waiting.slice(INDEX_BATCH_ROWS_MAX)
+    this.#lastBatchCount = batch.length
+    this.#options.onBatch?.(batch.length)
+    this.#commitOrReject(batch)
+    if (this.#waiting.length > 0 && !this.#isClosed) this.#schedule()
+  }
+
+  #commitOrReject(batch: readonly WaitingOperation<Transaction>[]): void {
+    let settlements: readonly (() => void)[] = []
+    try {
+      this.#options.commit((transaction) => {
+        settlements = batch.map((waiting) => applyOrRefuse(waiting, transaction))
+      })
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error)
+      return
+    }
+    for (const settle of settlements) settle()
+  }
+}
+
+function applyOrRefuse<Transaction>(
+  waiting: WaitingOperation<Transaction>,
+  transaction: Transaction,
+): () => void {
+  try {
+    return waiting.apply(transaction)
+  } catch (error) {
+    // Anything but a refusal is a bug, and no batch survives one.
+    if (!isKuraError(error)) throw error
+    return () => waiting.reject(error)
+  }
+}
