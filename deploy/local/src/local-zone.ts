@@ -1,0 +1,293 @@
+/**
+ * A zone on one machine: the same real processes for developers, scenario tests and benchmarks, so
+ * that `kill -9`, flock and fsync mean what they mean in production.
+ */
+import { mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { KuraError } from '@kura/core'
+import { DataLock } from './data-lock.ts'
+import { allocatedBytes, checkDiskSpace } from './disk-space.ts'
+import { checkPort, chooseFreePorts } from './free-ports.ts'
+import { LocalService } from './local-service.ts'
+import { makeZone, readZoneRecord, refuseForeignFolder, writeDurably } from './zone-folder.ts'
+import {
+  CELLS_MAX,
+  defaultBucketSizeBytes,
+  NODES_DEFAULT,
+  NODES_MAX,
+  NODES_MIN,
+  planServices,
+  POCKET,
+  PORT_BASE,
+  preallocation,
+  stopGroups,
+  ZONE,
+  type ServicePlan,
+} from './zone-plan.ts'
+
+const HOST = '127.0.0.1'
+/** Time of each group to stop before the next is asked; together below STOP_TIMEOUT_MS. */
+const GROUP_STOP_MS = 2_500
+/** After this, what is left is killed. */
+const STOP_TIMEOUT_MS = 9_000
+const KILL_WAIT_MS = 1_000
+
+export interface LocalZoneOptions {
+  readonly dataDir: string
+  readonly cells?: number | undefined
+  /** Storage nodes per cell, at least 3. */
+  readonly nodes?: number | undefined
+  readonly bucketSizeBytes?: number | undefined
+  /** HTTP, block transport and zone master take this port and the two after it; 0: free ones. */
+  readonly portBase?: number | undefined
+  /** Whether a dead service is started again. Default true. */
+  readonly restarts?: boolean | undefined
+  /** Variables by kind (`storage-node`) or name (`storage-node-1-3`); the name wins. */
+  readonly environment?: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined
+  /** Takes what a person should know; nothing by default. */
+  readonly tell?: ((line: string) => void) | undefined
+}
+
+/** What `endpoints.json` says. */
+export interface Endpoints {
+  readonly pocket: string
+  readonly zone: string
+  readonly http: string
+  readonly block: string
+  readonly zoneMaster: string
+  readonly frontendAdmin: string
+}
+
+interface Shape {
+  readonly cells: number
+  readonly nodes: number
+  readonly bucketSizeBytes: number
+}
+
+export class LocalZone implements AsyncDisposable {
+  readonly dataDir: string
+  readonly endpoints: Endpoints
+  readonly services: readonly LocalService[]
+  readonly shape: Shape
+  readonly #lock: DataLock
+  readonly #tell: (line: string) => void
+  #stopped: Promise<readonly string[]> | undefined
+
+  private constructor(parts: {
+    readonly dataDir: string
+    readonly endpoints: Endpoints
+    readonly services: readonly LocalService[]
+    readonly shape: Shape
+    readonly lock: DataLock
+    readonly tell: (line: string) => void
+  }) {
+    this.dataDir = parts.dataDir
+    this.endpoints = parts.endpoints
+    this.services = parts.services
+    this.shape = parts.shape
+    this.#lock = parts.lock
+    this.#tell = parts.tell
+  }
+
+  /**
+   * Makes the zone where the folder is new, starts every service and waits until all are ready.
+   * Throws `locked`, `port-taken`, `disk-full`, `state-conflict` or `unavailable`; then nothing runs.
+   */
+  static async start(options: LocalZoneOptions): Promise<LocalZone> {
+    const zone = await LocalZone.prepare(options)
+    try {
+      for (const service of zone.services) service.start()
+      await Promise.all(zone.services.map((service) => service.waitReady()))
+      await writeDurably(zone.dataDir, 'endpoints.json', `${JSON.stringify(zone.endpoints)}\n`)
+      return zone
+    } catch (error) {
+      await zone.stop()
+      throw error
+    }
+  }
+
+  /** Everything but the start of the services. */
+  static async prepare(options: LocalZoneOptions): Promise<LocalZone> {
+    const dataDir = resolve(options.dataDir)
+    const tell = options.tell ?? (() => undefined)
+    await mkdir(join(dataDir, 'log'), { recursive: true })
+    const lock = DataLock.take(dataDir)
+    try {
+      const isNew = (await readZoneRecord(dataDir)) === undefined
+      const shape = await agreeOnShape(dataDir, options)
+      await checkDiskSpace(dataDir, preallocation(shape.cells, shape.bucketSizeBytes).mostBytes)
+      const plans = planServices(shape)
+      const listeners = await chooseListeners(plans, options.portBase ?? PORT_BASE)
+      const environmentOf = (plan: ServicePlan): NodeJS.ProcessEnv =>
+        buildEnvironment(plan, { dataDir, listeners, overrides: options.environment ?? {} })
+      if (isNew) {
+        tell(`making a new zone in ${dataDir}`)
+        const steps = plans
+          .filter((plan) => plan.hasGenesis)
+          .map((plan) => ({ ...plan, environment: environmentOf(plan) }))
+        await makeZone(dataDir, { cells: shape.cells, nodes: shape.nodes }, steps)
+      }
+      const services = plans.map(
+        (plan) =>
+          new LocalService({
+            name: plan.name,
+            kind: plan.kind,
+            dataDir: join(dataDir, plan.folder),
+            adminAddress: addressOf(listeners, plan.name, 'ADMIN_ADDRESS'),
+            environment: environmentOf(plan),
+            logPath: join(dataDir, 'log', `${plan.name}.log`),
+            restarts: options.restarts ?? true,
+            tell,
+          }),
+      )
+      const endpoints = describeEndpoints(listeners)
+      return new LocalZone({ dataDir, endpoints, services, shape, lock, tell })
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+  }
+
+  /** By name, e.g. `block-index-1`, `volume-manager-1-1`, `storage-node-1-3`. */
+  service(name: string): LocalService {
+    const service = this.services.find((each) => each.name === name)
+    if (service !== undefined) return service
+    const names = this.services.map((each) => each.name).join(', ')
+    throw new KuraError('invalid-argument', `there is no service ${name}; there are ${names}`)
+  }
+
+  /** Bytes on disk below the zone's folder, preallocated ones included. */
+  async allocatedBytes(): Promise<number> {
+    return await allocatedBytes(this.dataDir)
+  }
+
+  /**
+   * Stops the door first and the disks last, within 10 s. Answers the names of what had to be
+   * killed because it did not end in time. No process is left.
+   */
+  async stop(): Promise<readonly string[]> {
+    this.#stopped ??= this.#stop()
+    return await this.#stopped
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #stop(): Promise<readonly string[]> {
+    const endsAtMs = performance.now() + STOP_TIMEOUT_MS
+    await rm(join(this.dataDir, 'endpoints.json'), { force: true })
+    for (const kinds of stopGroups) {
+      const group = this.services.filter((service) => kinds.includes(service.kind))
+      for (const service of group) service.beginStop()
+      const patienceMs = Math.min(GROUP_STOP_MS, endsAtMs - performance.now())
+      await Promise.all(group.map((service) => service.waitExit(patienceMs)))
+    }
+    const killed: string[] = []
+    for (const service of this.services) {
+      if (await service.waitExit(endsAtMs - performance.now())) continue
+      this.#tell(`${service.name} (process ${service.pid}) did not stop in time: KILLED`)
+      killed.push(service.name)
+      void service.kill('SIGKILL')
+    }
+    await Promise.all(this.services.map((service) => service.waitExit(KILL_WAIT_MS)))
+    for (const service of this.services) service.close()
+    this.#lock.release()
+    return killed
+  }
+}
+
+/** What the options ask for, or what the zone has; a zone does not change its shape. */
+async function agreeOnShape(dataDir: string, options: LocalZoneOptions): Promise<Shape> {
+  const record = await readZoneRecord(dataDir)
+  await refuseForeignFolder(dataDir)
+  const cells = options.cells ?? record?.cells ?? 1
+  const nodes = options.nodes ?? record?.nodes ?? NODES_DEFAULT
+  checkInteger('--cells', cells, { min: 1, max: CELLS_MAX })
+  checkInteger('--nodes', nodes, { min: NODES_MIN, max: NODES_MAX })
+  if (record !== undefined && (record.cells !== cells || record.nodes !== nodes)) {
+    const had = `${record.cells} cells of ${record.nodes} storage nodes`
+    throw new KuraError('state-conflict', `the zone in ${dataDir} has ${had}`, {
+      hint: 'leave out --cells and --nodes, or choose another folder with --data',
+    })
+  }
+  return { cells, nodes, bucketSizeBytes: options.bucketSizeBytes ?? defaultBucketSizeBytes(cells) }
+}
+
+function checkInteger(
+  name: string,
+  value: number,
+  bounds: { readonly min: number; readonly max: number },
+): void {
+  if (Number.isInteger(value) && value >= bounds.min && value <= bounds.max) return
+  throw new KuraError('invalid-argument', `${name} is ${bounds.min} to ${bounds.max}`)
+}
+
+/** `host:port` by service and setting. */
+type Listeners = ReadonlyMap<string, string>
+
+/** The addresses a person types are fixed; everything else gets a free port. */
+async function chooseListeners(
+  plans: readonly ServicePlan[],
+  portBase: number,
+): Promise<Listeners> {
+  const names = plans.flatMap((plan) =>
+    [...plan.listeners, 'ADMIN_ADDRESS'].map((setting) => `${plan.name} ${setting}`),
+  )
+  const ports = await chooseFreePorts(names.length)
+  const listeners = new Map(names.map((name, index) => [name, `${HOST}:${ports[index]}`]))
+  if (portBase === 0) return listeners
+  const fixed = ['frontend-1 HTTP_ADDRESS', 'frontend-1 BLOCK_ADDRESS', 'zone-master-1 RPC_ADDRESS']
+  for (const [index, name] of fixed.entries()) {
+    await checkPort(portBase + index, name)
+    listeners.set(name, `${HOST}:${portBase + index}`)
+  }
+  return listeners
+}
+
+function addressOf(listeners: Listeners, name: string, setting: string): string {
+  const address = listeners.get(`${name} ${setting}`)
+  if (address === undefined) throw new KuraError('internal', `no ${setting} for ${name}`)
+  return address
+}
+
+function describeEndpoints(listeners: Listeners): Endpoints {
+  return {
+    pocket: POCKET,
+    zone: ZONE,
+    http: addressOf(listeners, 'frontend-1', 'HTTP_ADDRESS'),
+    block: addressOf(listeners, 'frontend-1', 'BLOCK_ADDRESS'),
+    zoneMaster: addressOf(listeners, 'zone-master-1', 'RPC_ADDRESS'),
+    frontendAdmin: addressOf(listeners, 'frontend-1', 'ADMIN_ADDRESS'),
+  }
+}
+
+function buildEnvironment(
+  plan: ServicePlan,
+  options: {
+    readonly dataDir: string
+    readonly listeners: Listeners
+    readonly overrides: Readonly<Record<string, Readonly<Record<string, string>>>>
+  },
+): NodeJS.ProcessEnv {
+  const prefix = `KURA_${plan.kind.replaceAll('-', '_').toUpperCase()}_`
+  const settings: Record<string, string> = {
+    POCKET,
+    ZONE,
+    COORDINATION_DIR: join(options.dataDir, 'coordination'),
+    DATA_DIR: join(options.dataDir, plan.folder),
+    STOP_WITH_STDIN: '1',
+    ...plan.settings,
+  }
+  for (const setting of [...plan.listeners, 'ADMIN_ADDRESS']) {
+    settings[setting] = addressOf(options.listeners, plan.name, setting)
+  }
+  const named = Object.entries(settings).map(([setting, value]) => [prefix + setting, value])
+  return {
+    ...process.env,
+    ...plan.environment,
+    ...Object.fromEntries(named),
+    ...options.overrides[plan.kind],
+    ...options.overrides[plan.name],
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The log file of one service, at most two files of a fixed size: when the first is full it becomes
+ * `.1`, and the `.1` before it is gone. Warnings and worse are also handed on, as one short line.
+ */
+import { closeSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
+import { MIB } from '@kura/core'
+
+const LOG_BYTES_MAX = 16 * MIB
+/** A line longer than this is cut when it is handed on. */
+const SHOWN_CHARACTERS_MAX = 400
+/** Bytes of an unfinished line that are kept; more is not a log line. */
+const PARTIAL_CHARACTERS_MAX = 64 * 1024
+const LOUD = /"level":"(warn|error|fatal)"/
+/** What every line has, or what the message says already. */
+const UNSHOWN_FIELDS = new Set(['level', 'time', 'service', 'id', 'pid', 'msg', 'hostname'])
+
+export class ServiceLog {
+  readonly #path: string
+  readonly #onWarning: (line: string) => void
+  #descriptor: number
+  #sizeBytes: number
+  #partial = ''
+
+  constructor(options: { readonly path: string; readonly onWarning: (line: string) => void }) {
+    this.#path = options.path
+    this.#onWarning = options.onWarning
+    this.#descriptor = openSync(options.path, 'a')
+    this.#sizeBytes = statSync(options.path).size
+  }
+
+  /** A piece of what the service wrote to its standard output. */
+  write(piece: Buffer): void {
+    this.#append(piece)
+    const text = this.#partial + piece.toString('utf8')
+    const end = text.lastIndexOf('\n')
+    this.#partial = text.slice(end + 1).slice(0, PARTIAL_CHARACTERS_MAX)
+    if (!LOUD.test(text)) return
+    for (const line of text.slice(0, end + 1).split('\n')) {
+      if (LOUD.test(line)) this.#onWarning(shorten(line))
+    }
+  }
+
+  /** A piece of its standard error: refusals to start, and what no logger caught. */
+  writeError(piece: Buffer): void {
+    this.#append(piece)
+    for (const line of piece.toString('utf8').split('\n')) {
+      if (line.trim() !== '') this.#onWarning(line.slice(0, SHOWN_CHARACTERS_MAX))
+    }
+  }
+
+  close(): void {
+    closeSync(this.#descriptor)
+  }
+
+  #append(piece: Buffer): void {
+    if (this.#sizeBytes + piece.length > LOG_BYTES_MAX) {
+      closeSync(this.#descriptor)
+      renameSync(this.#path, `${this.#path}.1`)
+      this.#descriptor = openSync(this.#path, 'a')
+      this.#sizeBytes = 0
+    }
+    writeSync(this.#descriptor, piece)
+    this.#sizeBytes += piece.length
+  }
+}
+
+/** `level: message (field value, …)`. */
+function shorten(line: string): string {
+  const fields = parseFields(line)
+  if (fields === undefined) return line.slice(0, SHOWN_CHARACTERS_MAX)
+  const details = Object.entries(fields)
+    .filter(([name]) => !UNSHOWN_FIELDS.has(name))
+    .map(([name, value]) => `${name} ${describe(value)}`)
+  const suffix = details.length === 0 ? '' : ` (${details.join(', ')})`
+  return `${describe(fields['level'])}: ${describe(fields['msg'])}${suffix}`.slice(
+    0,
+    SHOWN_CHARACTERS_MAX,
+  )
+}
+
+function parseFields(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line)
+    return typeof value === 'object' && value !== null ? { ...value } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'object' && value !== null && 'message' in value)
+    return String(value.message)
+  return JSON.stringify(value) ?? ''
+}

@@ -1,0 +1,127 @@
+/**
+ * The folder of a local zone and its birth. `GENESIS` is written before the first store is made and
+ * `ZONE` after the last one, so that a folder says whether its zone is whole. No service has run
+ * before `ZONE` is there, so a half-made zone holds nothing and its genesis is simply finished.
+ */
+import { execFile } from 'node:child_process'
+import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { KuraError } from '@kura/core'
+import { programOf } from './repository.ts'
+import { POCKET, ZONE } from './zone-plan.ts'
+
+const FORMAT_VERSION = 1
+/** Programs that make their stores at the same time. */
+const PARALLEL_GENESES = 3
+const GENESIS_TIMEOUT_MS = 60_000
+const OWN_FILES = new Set(['LOCK', 'GENESIS', 'endpoints.json'])
+
+export interface ZoneRecord {
+  readonly formatVersion: number
+  readonly pocket: string
+  readonly zone: string
+  readonly cells: number
+  readonly nodes: number
+}
+
+/** The zone that lives in `folder`; undefined where none was ever finished. */
+export async function readZoneRecord(folder: string): Promise<ZoneRecord | undefined> {
+  const text = await readIfThere(join(folder, 'ZONE'))
+  if (text === undefined) return undefined
+  const record: unknown = JSON.parse(text)
+  if (!isZoneRecord(record) || record.formatVersion !== FORMAT_VERSION) {
+    throw new KuraError('format-invalid', `${folder}/ZONE is not of a zone this version knows`)
+  }
+  return record
+}
+
+/** Throws `state-conflict` where `folder` holds something else than a zone. */
+export async function refuseForeignFolder(folder: string): Promise<void> {
+  const names = await readdir(folder)
+  if (names.includes('GENESIS') || names.includes('ZONE')) return
+  const foreign = names.filter((name) => !OWN_FILES.has(name) && !name.startsWith('demo-'))
+  if (foreign.length === 0) return
+  throw new KuraError('state-conflict', `${folder} has files and is not a zone: ${foreign[0]}`, {
+    hint: 'choose an empty or a new folder with --data',
+  })
+}
+
+/** One `init`, with the environment that `serve` will have. */
+export interface GenesisStep {
+  readonly name: string
+  readonly kind: string
+  readonly environment: NodeJS.ProcessEnv
+}
+
+/** Makes every store that is not there yet. Durable: the stores, then the record of the zone. */
+export async function makeZone(
+  folder: string,
+  shape: { readonly cells: number; readonly nodes: number },
+  steps: readonly GenesisStep[],
+): Promise<void> {
+  const record = { formatVersion: FORMAT_VERSION, pocket: POCKET, zone: ZONE, ...shape }
+  await writeDurably(folder, 'GENESIS', `${JSON.stringify(record)}\n`)
+  const waiting = [...steps]
+  const worker = async (): Promise<void> => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift())
+      await runGenesis(step)
+  }
+  await Promise.all(Array.from({ length: PARALLEL_GENESES }, worker))
+  await writeDurably(folder, 'ZONE', `${JSON.stringify(record)}\n`)
+}
+
+async function runGenesis(step: GenesisStep): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>()
+  execFile(
+    process.execPath,
+    [programOf(step.kind), 'init'],
+    { env: step.environment, timeout: GENESIS_TIMEOUT_MS },
+    (error, _stdout, stderr) => {
+      resolve(error === null ? undefined : stderr.trim() || error.message)
+    },
+  )
+  const problem = await promise
+  // The code in the program's one line: an earlier genesis got as far as this store.
+  if (problem === undefined || problem.includes('(already-initialised)')) return
+  throw new KuraError('genesis-missing', `the genesis of ${step.name} failed: ${problem}`, {
+    hint: 'nothing was stored yet: remove the folder, or start again to finish it',
+  })
+}
+
+/** Durable: bytes and directory entry. */
+export async function writeDurably(folder: string, name: string, text: string): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const temporary = join(folder, `${name}.new`)
+  const file = await open(temporary, 'w')
+  try {
+    await file.writeFile(text)
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+  await rename(temporary, join(folder, name))
+  const directory = await open(folder, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function isZoneRecord(value: unknown): value is ZoneRecord {
+  if (typeof value !== 'object' || value === null) return false
+  const fields = new Map(Object.entries(value))
+  const areNumbers = ['formatVersion', 'cells', 'nodes'].every((name) =>
+    Number.isInteger(fields.get(name)),
+  )
+  return areNumbers && ['pocket', 'zone'].every((name) => typeof fields.get(name) === 'string')
+}
