@@ -123,7 +123,7 @@ export class SqliteIndexStore implements IndexStore {
     // A fresh row needs no write, and what a read sees is committed: no need to wait for a batch.
     const row = await this.locateBlock(confirm.hash)
     assertConfirmed(row, confirm)
-    const time = { nowMs: this.#clock.nowMs(), tMinMs: this.#tMinMs }
+    const time = { nowMs: this.#nowMs(), tMinMs: this.#tMinMs }
     if (decideRefresh(row, time).action === 'stand') return { row, newlyStored: false }
     return await this.#groupCommit.run((transaction) => this.#confirm(confirm, transaction))
   }
@@ -187,8 +187,7 @@ export class SqliteIndexStore implements IndexStore {
 
   #join(put: BlockPut, row: BlockRow | undefined, transaction: IndexTransaction): BlockRow {
     const partition = partitionOf(put.hash)
-    if (row === undefined) transaction.partitions.countNewRow(partition)
-    return this.#write({
+    const joined = this.#write({
       hash: put.hash,
       bucketId: put.bucketId,
       sizeBytes: put.sizeBytes,
@@ -199,6 +198,8 @@ export class SqliteIndexStore implements IndexStore {
       position: transaction.partitions.takePosition(partition),
       origin: this.#ownOrigin,
     })
+    if (row === undefined) transaction.partitions.countNewRow(partition)
+    return joined
   }
 
   #stand(decision: StandingDecision, transaction: IndexTransaction): RecordedBlock {
@@ -237,7 +238,7 @@ export class SqliteIndexStore implements IndexStore {
     try {
       this.#database.transaction(() => {
         const partitions = this.#partitions.beginBatch()
-        work({ nowMs: this.#clock.nowMs(), partitions })
+        work({ nowMs: this.#nowMs(), partitions })
         partitions.flush()
       })
       this.#refusal = undefined
@@ -250,6 +251,11 @@ export class SqliteIndexStore implements IndexStore {
   #noteChanges(): void {
     this.#changesSinceCheckpoint += this.#batchChangeCount
     if (this.#changesSinceCheckpoint >= CHECKPOINT_AFTER_CHANGES) this.#events.onCheckpointDue?.()
+  }
+
+  /** Whole milliseconds: that is what rows hold. */
+  #nowMs(): number {
+    return Math.floor(this.#clock.nowMs())
   }
 
   /** Tells once when the database can no longer be used; later calls never reached it. */
