@@ -40,6 +40,8 @@ export class Connection {
   readonly #reader: SocketReader
   readonly #clock: Clock
   #reason: KuraError | undefined
+  /** In each such window a payload brings its minimum. */
+  rateWindowMs = RATE_WINDOW_MS
 
   /** `makeSocket` gets the reader that the socket must be made with. */
   constructor(makeSocket: (onread: OnReadOpts) => Socket, clock: Clock) {
@@ -159,7 +161,7 @@ export class Connection {
     let cancelTimer = (): void => undefined
     const watch = (): void => {
       const fromBytes = this.#reader.receivedBytes
-      cancelTimer = this.#clock.schedule(RATE_WINDOW_MS, () => {
+      cancelTimer = this.#clock.schedule(this.rateWindowMs, () => {
         const windowBytes = this.#reader.receivedBytes - fromBytes
         if (windowBytes >= RATE_WINDOW_BYTES_MIN) watch()
         else this.#reader.fail(new KuraError('body-too-slow', 'a body came too slowly'))

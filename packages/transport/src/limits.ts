@@ -21,12 +21,15 @@ export const CLIENT_IDLE_TIMEOUT_MS = 30_000
 export const SERVER_IDLE_TIMEOUT_MS = 90_000
 /** A payload that has not ended brings at least `RATE_WINDOW_BYTES_MIN` in each such window. */
 export const RATE_WINDOW_MS = 2_000
+/**
+ * The same for peers inside the zone, who may be passing on what a client sends them: long enough
+ * to hold a whole window of that client, however the two lie.
+ */
+export const PASSED_ON_RATE_WINDOW_MS = 6_000
 export const RATE_WINDOW_BYTES_MIN = 256 * KIB
 /** Bytes given to the kernel in one step, and the time it may take to accept them. */
 export const WRITE_STEP_BYTES = 512 * KIB
 export const WRITE_STEP_TIMEOUT_MS = 4_000
-/** Adjacent pieces of an outgoing block are joined up to this size before they are written. */
-export const WRITE_JOIN_BYTES = 256 * KIB
 /** Unsent bytes of an outgoing block above which `write` asks its caller to wait. */
 export const WRITE_QUEUE_BYTES_MAX = 1024 * KIB
 /** Time an exchange may take when its header does not say, and the most it may ask for. */

@@ -1,12 +1,11 @@
 /**
  * One block on its way to a server, piece by piece. Pieces are written by view: the caller keeps
- * them unchanged until `drained`. Neighbouring views are joined, so that small pieces cost few
- * system calls.
+ * them unchanged until `drained`.
  */
 import { assert, KuraError } from '@kura/core'
 import type { ResponseHeader } from '@kura/proto'
 import { encodeTrailer, type Trailer } from './frame.ts'
-import { WRITE_JOIN_BYTES, WRITE_QUEUE_BYTES_MAX } from './limits.ts'
+import { WRITE_QUEUE_BYTES_MAX } from './limits.ts'
 import type { ClientExchange } from './client-exchange.ts'
 
 export interface OutgoingPut {
@@ -58,7 +57,6 @@ export class StreamedPut implements OutgoingPut {
   readonly #setDrained: () => void
   #failure: KuraError | undefined
   #writtenBytes = 0
-  #joined: Uint8Array | undefined
   #isTrailerSent = false
   #isAborted = false
 
@@ -93,9 +91,8 @@ export class StreamedPut implements OutgoingPut {
     if (this.#isAborted || this.#failure !== undefined) return undefined
     this.#writtenBytes += piece.length
     assert(this.#writtenBytes <= this.#sizeBytes, 'no more is written than was announced')
-    this.#joined = this.#join(piece)
-    if (this.#joined.length >= WRITE_JOIN_BYTES) this.#flush()
     const { socket } = this.#connection
+    socket.write(piece)
     if (socket.writableLength <= WRITE_QUEUE_BYTES_MAX || socket.destroyed) return undefined
     return this.#exchange.roomToWrite()
   }
@@ -137,33 +134,10 @@ export class StreamedPut implements OutgoingPut {
     this.#exchange.finish(isInStep ? 'in-step' : 'out-of-step')
   }
 
-  /** A neighbour in memory makes a longer view; anything else sends what was joined so far. */
-  #join(piece: Uint8Array): Uint8Array {
-    const joined = this.#joined
-    if (joined === undefined) return piece
-    const isNeighbour =
-      joined.buffer === piece.buffer && joined.byteOffset + joined.length === piece.byteOffset
-    if (!isNeighbour) {
-      this.#flush()
-      return piece
-    }
-    return new Uint8Array(joined.buffer, joined.byteOffset, joined.length + piece.length)
-  }
-
-  #flush(): void {
-    if (this.#joined !== undefined) this.#connection.socket.write(this.#joined)
-    this.#joined = undefined
-  }
-
-  /** The rest of the block and the trailer in one system call. */
   #sendTrailer(trailer: Trailer): void {
     this.#isTrailerSent = true
-    const { socket } = this.#connection
-    socket.cork()
-    this.#flush()
-    socket.write(encodeTrailer(trailer), (error) => {
+    this.#connection.socket.write(encodeTrailer(trailer), (error) => {
       if (error === null || error === undefined) this.#setDrained()
     })
-    socket.uncork()
   }
 }

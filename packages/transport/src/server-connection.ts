@@ -4,7 +4,12 @@ import { AssertionError, KuraError, toKuraError, type Clock } from '@kura/core'
 import { RequestHeaderSchema, type Hello, type RequestHeader } from '@kura/proto'
 import { assertKind, type Connection, type Frame } from './connection.ts'
 import { encodeResponse, ServerExchange, type Exchange } from './exchange.ts'
-import { HELLO_TIMEOUT_MS, PROTOCOL_VERSION, SERVER_IDLE_TIMEOUT_MS } from './limits.ts'
+import {
+  HELLO_TIMEOUT_MS,
+  PASSED_ON_RATE_WINDOW_MS,
+  PROTOCOL_VERSION,
+  SERVER_IDLE_TIMEOUT_MS,
+} from './limits.ts'
 import { encodeErrorResponse } from './wire-error.ts'
 
 export interface ServerConnectionOptions {
@@ -87,6 +92,7 @@ export class ServerConnection {
       })
     }
     this.#options.acceptHello(hello)
+    if (hello.role !== 'client') this.#connection.rateWindowMs = PASSED_ON_RATE_WINDOW_MS
   }
 
   async #serveNext(): Promise<void> {
