@@ -1,10 +1,18 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { parsePocketId, parseZoneId } from '@kura/core'
+import { SeededRandom } from '@kura/testkit'
 import { initialiseDatabase, openDatabase, type DatabaseIdentity, type Migration } from './index.ts'
 
 const identity: DatabaseIdentity = {
@@ -15,7 +23,7 @@ const identity: DatabaseIdentity = {
 const migrations: readonly Migration[] = [
   { number: 1, name: 'things', sql: 'create table things (id integer primary key) strict' },
 ]
-const random = { next: () => 0.5, bytes: (count: number) => randomBytes(count) }
+const random = new SeededRandom(1)
 
 let directory: string
 let path: string
@@ -65,11 +73,10 @@ it('a genesis killed half-way leaves no database, and the next one completes', (
   // The migration's text is read in the middle of the work; reading it kills the process.
   const script = `
     import { initialiseDatabase } from './src/index.ts'
-    import { randomBytes } from 'node:crypto'
     initialiseDatabase({
       path: process.argv[1],
       genesis: { pocket: 'local', zone: 'a', kind: 'block-index' },
-      random: { next: () => 0, bytes: randomBytes },
+      random: { next: () => 0, bytes: (count) => Buffer.alloc(count, 7) },
       migrations: [{ number: 1, name: 'x', get sql() { process.kill(process.pid, 'SIGKILL') } }],
     })`
   const child = spawnSync(
@@ -83,6 +90,14 @@ it('a genesis killed half-way leaves no database, and the next one completes', (
   initialise()
   expect(readdirSync(join(directory, 'deep', 'er'))).toEqual(['store.sqlite'])
   openDatabase({ path, expected: identity, migrations }).close()
+})
+
+it('a genesis killed after it gave the database its name is complete', () => {
+  initialise()
+  linkSync(path, `${path}.genesis-0123456789abcdef`)
+  openDatabase({ path, expected: identity, migrations }).close()
+  expect(initialise).toThrow(expect.objectContaining({ code: 'already-initialised' }))
+  openDatabase({ path, expected: identity, migrations, verify: true }).close()
 })
 
 it('a directory that cannot be written is an error of the disk, not a bug', () => {

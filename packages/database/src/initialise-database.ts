@@ -94,7 +94,8 @@ function buildDatabase(path: string, genesis: Genesis, migrations: readonly Migr
       for (const migration of migrations) applyMigration(connection, migration)
     })()
     // Closing would hide a failure to write the log back; asking for it does not.
-    connection.pragma('wal_checkpoint(TRUNCATE)')
+    const busy: unknown = connection.pragma('wal_checkpoint(TRUNCATE)', { simple: true })
+    assert(busy === 0, 'nobody else reads a database that is being made')
   } finally {
     connection.close()
   }

@@ -1,11 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { parsePocketId, parseZoneId } from '@kura/core'
+import { SeededRandom } from '@kura/testkit'
 import {
   initialiseDatabase,
   openDatabase,
@@ -26,7 +26,7 @@ const migrations: readonly Migration[] = [
     sql: 'create table things (id integer primary key, text text not null) strict',
   },
 ]
-const random = { next: () => 0.5, bytes: (count: number) => randomBytes(count) }
+const random = new SeededRandom(1)
 
 let directory: string
 let path: string

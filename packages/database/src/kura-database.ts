@@ -52,7 +52,7 @@ export class KuraDatabase {
   readonly #commit: Database.Statement
   readonly #rollback: Database.Statement
   #failure: KuraError | undefined
-  #transactionFailure: unknown
+  #transactionFailure: KuraError | undefined
 
   /** Use `openDatabase`. */
   constructor({ connection, path, genesis }: KuraDatabaseParts) {

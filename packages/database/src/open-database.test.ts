@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { parseCellId, parsePocketId, parseZoneId } from '@kura/core'
+import { SeededRandom } from '@kura/testkit'
 import {
   initialiseDatabase,
   openDatabase,
@@ -31,7 +32,7 @@ const second: Migration = {
   name: 'things have a colour',
   sql: 'alter table things add column colour text',
 }
-const random = { next: () => 0.5, bytes: (count: number) => randomBytes(count) }
+const random = new SeededRandom(1)
 
 let directory: string
 let path: string

@@ -16,6 +16,8 @@ import { BlockIndex, initialiseBlockIndex, readConfig, type BlockIndexConfig } f
 type Client = RpcClientOf<typeof BlockIndexDescriptor>
 
 const BUCKET = 7n
+/** Of util-linux: limits a running process. */
+const PRLIMIT = 'prlimit'
 const EXIT_DATABASE_FAILED = 74
 
 let directory: TemporaryDirectory
@@ -267,7 +269,7 @@ it('a commit that the disk fails is an unknown outcome, and the process ends', a
     prefix: 'put',
     onAcknowledged: (count) => {
       // From here on the log cannot grow: writing it fails.
-      if (count === 100) spawnSync('prlimit', ['--pid', String(child.pid), '--fsize=65536'])
+      if (count === 100) spawnSync(PRLIMIT, ['--pid', String(child.pid), '--fsize=65536'])
     },
   })
   expect(load.codes).toContain('unknown-outcome')
