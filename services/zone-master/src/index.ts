@@ -1,1 +1,5 @@
-export {}
+export { parseConfig } from './config.ts'
+export type { ZoneMasterConfig } from './config.ts'
+export { initialiseZoneMaster } from './initialise.ts'
+export { ZoneMaster } from './zone-master.ts'
+export type { ZoneMasterOverrides } from './zone-master.ts'

@@ -1,0 +1,19 @@
+/** The surface of the zone master on one screen. */
+import { getZoneStatus } from './get-zone-status.ts'
+import type { HandlerParts, ZoneMasterHandlers } from './handler.ts'
+import { locateCopies } from './locate-copies.ts'
+import { reportCell } from './report-cell.ts'
+import { setCellWeight } from './set-cell-weight.ts'
+import { verifyDisk } from './verify-disk.ts'
+import { watchZoneMap } from './watch-zone-map.ts'
+
+export function createHandlers(parts: HandlerParts): ZoneMasterHandlers {
+  return {
+    reportCell: reportCell(parts),
+    watchZoneMap: watchZoneMap(parts),
+    getZoneStatus: getZoneStatus(parts),
+    locateCopies: locateCopies(parts),
+    setCellWeight: setCellWeight(parts),
+    verifyDisk: verifyDisk(parts),
+  }
+}

@@ -1,0 +1,53 @@
+/** Clients of the processes that the zone master asks, made when first needed. */
+import type { CellId, OsdId } from '@kura/core'
+import type { AddressBook } from '@kura/coordination'
+import { BlockIndex, StorageNode, VolumeManager } from '@kura/proto'
+import { createRpcClient, type ProcessIdentity, type RpcClientOf } from '@kura/rpc'
+
+export class Peers {
+  readonly #identity: ProcessIdentity
+  readonly #addressBook: AddressBook
+  readonly #volumeManagers = new Map<CellId, RpcClientOf<typeof VolumeManager>>()
+  #blockIndex: RpcClientOf<typeof BlockIndex> | undefined
+
+  constructor(options: { readonly identity: ProcessIdentity; readonly addressBook: AddressBook }) {
+    this.#identity = options.identity
+    this.#addressBook = options.addressBook
+  }
+
+  blockIndex(): RpcClientOf<typeof BlockIndex> {
+    this.#blockIndex ??= createRpcClient(BlockIndex, {
+      identity: this.#identity,
+      resolve: this.#addressBook.resolver('block-index', undefined, 'rpc'),
+    })
+    return this.#blockIndex
+  }
+
+  /** Any instance of the cell: each answers from the table. */
+  volumeManager(cellId: CellId): RpcClientOf<typeof VolumeManager> {
+    const known = this.#volumeManagers.get(cellId)
+    if (known !== undefined) return known
+    const client = createRpcClient(VolumeManager, {
+      identity: this.#identity,
+      resolve: this.#addressBook.resolver('volume-manager', `${cellId}-*`, 'rpc'),
+    })
+    this.#volumeManagers.set(cellId, client)
+    return client
+  }
+
+  /** Rarely needed: the caller closes it. */
+  openStorageNode(node: {
+    readonly cellId: CellId
+    readonly osdId: OsdId
+  }): RpcClientOf<typeof StorageNode> {
+    return createRpcClient(StorageNode, {
+      identity: this.#identity,
+      resolve: this.#addressBook.resolver('storage-node', `${node.cellId}-${node.osdId}`, 'rpc'),
+    })
+  }
+
+  close(): void {
+    this.#blockIndex?.close()
+    for (const client of this.#volumeManagers.values()) client.close()
+  }
+}
