@@ -115,9 +115,14 @@ export class LocalService {
   }
 
   /** Resolves when `/readyz` says 200. Throws `unavailable` with the reasons it gave last. */
-  async waitReady(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+  async waitReady(
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
     const endsAtMs = performance.now() + (options.timeoutMs ?? READY_TIMEOUT_MS)
     for (;;) {
+      if (options.signal?.aborted === true) {
+        throw new KuraError('cancelled', `${this.name}: the start was stopped`)
+      }
       const problem = await this.readinessProblem()
       if (problem === undefined) {
         this.#deathsInRow = 0

@@ -42,6 +42,10 @@ export interface LocalZoneOptions {
   readonly portBase?: number | undefined
   /** Whether a dead service is started again. Default true. */
   readonly restarts?: boolean | undefined
+  /** Bytes that will be stored, copies included, where it is known: there must be room for them. */
+  readonly contentBytes?: number | undefined
+  /** Ends the start; what runs by then is stopped. */
+  readonly signal?: AbortSignal | undefined
   /** Variables by kind (`storage-node`) or name (`storage-node-1-3`); the name wins. */
   readonly environment?: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined
   /** Takes what a person should know; nothing by default. */
@@ -97,7 +101,8 @@ export class LocalZone implements AsyncDisposable {
     const zone = await LocalZone.prepare(options)
     try {
       for (const service of zone.services) service.start()
-      await Promise.all(zone.services.map((service) => service.waitReady()))
+      const { signal } = options
+      await Promise.all(zone.services.map((service) => service.waitReady({ signal })))
       await writeDurably(zone.dataDir, 'endpoints.json', `${JSON.stringify(zone.endpoints)}\n`)
       return zone
     } catch (error) {
@@ -115,7 +120,8 @@ export class LocalZone implements AsyncDisposable {
     try {
       const isNew = (await readZoneRecord(dataDir)) === undefined
       const shape = await agreeOnShape(dataDir, options)
-      await checkDiskSpace(dataDir, preallocation(shape.cells, shape.bucketSizeBytes).mostBytes)
+      const { mostBytes } = preallocation(shape.cells, shape.bucketSizeBytes)
+      await checkDiskSpace(dataDir, mostBytes + (options.contentBytes ?? 0))
       const plans = planServices(shape)
       const listeners = await chooseListeners(plans, options.portBase ?? PORT_BASE)
       const environmentOf = (plan: ServicePlan): NodeJS.ProcessEnv =>
