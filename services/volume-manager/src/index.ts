@@ -1,1 +1,5 @@
-export {}
+export { parseConfig, readEnv } from './config.ts'
+export type { VolumeManagerConfig } from './config.ts'
+export { initialiseReplicationTable } from './store/replication-table.ts'
+export { VolumeManager } from './volume-manager.ts'
+export type { VolumeManagerParts } from './volume-manager.ts'

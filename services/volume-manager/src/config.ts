@@ -1,0 +1,54 @@
+import { GIB, KuraError, MIB, parseCellId, type CellId } from '@kura/core'
+import {
+  commonSettings,
+  integerSetting,
+  parsedSetting,
+  readSettings,
+  z,
+  type Environment,
+} from '@kura/runtime'
+
+const HOUR_MS = 3_600_000
+
+const schema = z.object({
+  ...commonSettings,
+  cellId: parsedSetting((text): CellId => parseCellId(Number(text))).default(parseCellId(1)),
+  /** Number of this instance within its cell. */
+  instance: integerSetting({ default: 1, min: 1, max: 99 }),
+  /** Space of one extent, allocated when its volume is born. */
+  bucketSizeBytes: integerSetting({ default: GIB, min: 16 * MIB, max: 4 * GIB }),
+  /** Usable volumes with room that the cell keeps open. */
+  openVolumes: integerSetting({ default: 4, min: 2, max: 64 }),
+  openVolumesMax: integerSetting({ default: 12, min: 3, max: 256 }),
+  /** Fill from which on a volume gets a successor. */
+  replaceAtFillPercent: integerSetting({ default: 50, min: 10, max: 95 }),
+  /** Silence after which a disk counts as dead. */
+  silenceMs: integerSetting({ default: 900_000, min: 10_000, max: 24 * HOUR_MS }),
+  /** Silence after which a disk gets no new work and is probed. */
+  heartbeatTimeoutMs: integerSetting({ default: 2_000, min: 200, max: 60_000 }),
+})
+
+export type VolumeManagerConfig = z.output<typeof schema>
+
+/** Throws `setting-invalid`, naming the variable. */
+export function readEnv(env: Environment): VolumeManagerConfig {
+  return checkRelations(readSettings({ env, service: 'volume-manager', schema }))
+}
+
+/** What tests and composed processes give; the rest are defaults. Throws `setting-invalid`. */
+export function parseConfig(given: z.input<typeof schema>): VolumeManagerConfig {
+  return checkRelations(schema.parse(given))
+}
+
+function checkRelations(config: VolumeManagerConfig): VolumeManagerConfig {
+  if (config.openVolumesMax <= config.openVolumes) {
+    throw new KuraError('setting-invalid', 'OPEN_VOLUMES_MAX leaves no room for replacements', {
+      details: { openVolumes: config.openVolumes, openVolumesMax: config.openVolumesMax },
+      hint: 'set it to at least OPEN_VOLUMES + 1',
+    })
+  }
+  if (config.silenceMs <= config.heartbeatTimeoutMs) {
+    throw new KuraError('setting-invalid', 'SILENCE_MS must exceed HEARTBEAT_TIMEOUT_MS')
+  }
+  return Object.freeze(config)
+}

@@ -1,0 +1,228 @@
+/**
+ * What the leader knows of the disks of its cell beyond the table: who was heard, when, and what it
+ * said. Soft state, counted on the monotonic clock from the leader's own take-over, so that a new
+ * leader does not take its own ignorance for silence.
+ */
+import {
+  assert,
+  type Clock,
+  type DiskInfo,
+  type DiskState,
+  type DiskUuid,
+  type ExtentPlacement,
+} from '@kura/core'
+import type { Heartbeat } from './heartbeat.ts'
+import type { DiskRecord } from './store/disk-rows.ts'
+
+interface KnownDisk {
+  record: DiskRecord
+  heartbeat: Heartbeat | undefined
+  heartbeatAtMs: number | undefined
+  /** When the disk last gave a sign of life to this leader. */
+  heardAtMs: number | undefined
+  /** Silent beyond the timeout, and a probe failed. */
+  unreachableSinceMs: number | undefined
+  /** A new extent failed on it lately: not placed on before this time. */
+  avoidUntilMs: number
+  /** Raised with every change that the maps show. */
+  revision: number
+}
+
+/** How long a disk gets no new extents after one could not be made. */
+const AVOID_MS = 5_000
+
+export interface DiskViewOptions {
+  readonly clock: Clock
+  readonly heartbeatTimeoutMs: number
+  readonly records: readonly DiskRecord[]
+}
+
+export class DiskView {
+  readonly #clock: Clock
+  readonly #heartbeatTimeoutMs: number
+  readonly #disks = new Map<DiskUuid, KnownDisk>()
+  readonly #tookOverAtMs: number
+  readonly #changeListeners = new Set<() => void>()
+  #revision = 1
+
+  constructor(options: DiskViewOptions) {
+    this.#clock = options.clock
+    this.#heartbeatTimeoutMs = options.heartbeatTimeoutMs
+    this.#tookOverAtMs = options.clock.monotonicMs()
+    for (const record of options.records) this.setRecord(record)
+  }
+
+  /** Raised with every change of what the maps show of the disks beyond the table. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  get diskUuids(): readonly DiskUuid[] {
+    return [...this.#disks.keys()]
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#changeListeners.add(listener)
+    return () => this.#changeListeners.delete(listener)
+  }
+
+  setRecord(record: DiskRecord): void {
+    const known = this.#disks.get(record.diskUuid)
+    if (known !== undefined) known.record = record
+    else {
+      this.#disks.set(record.diskUuid, {
+        record,
+        heartbeat: undefined,
+        heartbeatAtMs: undefined,
+        heardAtMs: undefined,
+        unreachableSinceMs: undefined,
+        avoidUntilMs: 0,
+        revision: this.#revision,
+      })
+    }
+    this.#touch(this.#known(record.diskUuid))
+  }
+
+  record(diskUuid: DiskUuid): DiskRecord | undefined {
+    return this.#disks.get(diskUuid)?.record
+  }
+
+  /** The last words of a disk to this leader. */
+  heartbeat(diskUuid: DiskUuid): Heartbeat | undefined {
+    return this.#disks.get(diskUuid)?.heartbeat
+  }
+
+  /**
+   * True where the disk appears: heard for the first time, by a new process, again after it was out
+   * of reach, or no longer suspect. REQUIRES: the disk has a record.
+   */
+  takeHeartbeat(heartbeat: Heartbeat): boolean {
+    const disk = this.#known(heartbeat.diskUuid)
+    const previous = disk.heartbeat
+    const appears =
+      previous === undefined ||
+      previous.processId !== heartbeat.processId ||
+      (previous.suspect && !heartbeat.suspect) ||
+      disk.unreachableSinceMs !== undefined
+    disk.heartbeat = heartbeat
+    disk.heartbeatAtMs = this.#clock.monotonicMs()
+    this.#noteLife(disk)
+    this.#touch(disk)
+    return appears
+  }
+
+  /** A probe answered: the disk lives, though its heartbeats do not come through. */
+  noteProbeAnswered(diskUuid: DiskUuid): void {
+    const disk = this.#disks.get(diskUuid)
+    if (disk !== undefined) this.#noteLife(disk)
+  }
+
+  markUnreachable(diskUuid: DiskUuid): void {
+    const disk = this.#disks.get(diskUuid)
+    if (disk === undefined || disk.unreachableSinceMs !== undefined) return
+    disk.unreachableSinceMs = this.#clock.monotonicMs()
+    this.#touch(disk)
+  }
+
+  /** Silent for longer than the heartbeat timeout; not yet proof of death. */
+  isSilent(diskUuid: DiskUuid): boolean {
+    return this.silenceMs(diskUuid) > this.#heartbeatTimeoutMs
+  }
+
+  /** Since the last sign of life, or since this leader's take-over where there was none. */
+  silenceMs(diskUuid: DiskUuid): number {
+    const since = this.#disks.get(diskUuid)?.heardAtMs ?? this.#tookOverAtMs
+    return this.#clock.monotonicMs() - since
+  }
+
+  /** True until shown otherwise: a disk not heard yet gets the heartbeat timeout from take-over. */
+  isReachable(diskUuid: DiskUuid): boolean {
+    const disk = this.#disks.get(diskUuid)
+    return disk !== undefined && disk.unreachableSinceMs === undefined
+  }
+
+  /** Heard by this leader and reachable: fit for orders now. */
+  isHeard(diskUuid: DiskUuid): boolean {
+    return this.isReachable(diskUuid) && this.#disks.get(diskUuid)?.heartbeat !== undefined
+  }
+
+  avoidForNewExtents(diskUuid: DiskUuid): void {
+    this.#known(diskUuid).avoidUntilMs = this.#clock.monotonicMs() + AVOID_MS
+  }
+
+  /** Heard lately, in service, with room: a new extent may go there. */
+  isPlaceable(diskUuid: DiskUuid): boolean {
+    const { heartbeat, avoidUntilMs } = this.#known(diskUuid)
+    if (heartbeat === undefined || !this.isReachable(diskUuid)) return false
+    if (this.isSilent(diskUuid) || this.#clock.monotonicMs() < avoidUntilMs) return false
+    const hasRoom = heartbeat.fullness === 'ok' || heartbeat.fullness === 'warn'
+    return hasRoom && this.state(diskUuid) === 'in-service'
+  }
+
+  /** When the last heartbeat came, monotonic milliseconds. */
+  heartbeatAtMs(diskUuid: DiskUuid): number | undefined {
+    return this.#disks.get(diskUuid)?.heartbeatAtMs
+  }
+
+  unreachableSinceMs(diskUuid: DiskUuid): number | undefined {
+    return this.#disks.get(diskUuid)?.unreachableSinceMs
+  }
+
+  /** Largest fill of any copy as heard last, bytes. */
+  usedBytes(extents: readonly ExtentPlacement[]): number {
+    const lengths = extents.map(
+      ({ diskUuid, extentId }) =>
+        this.#disks.get(diskUuid)?.heartbeat?.unsealed.get(extentId)?.lengthBytes ?? 0,
+    )
+    return Math.max(0, ...lengths)
+  }
+
+  /** The registry's word, unless the disk itself says worse. */
+  state(diskUuid: DiskUuid): DiskState {
+    const disk = this.#known(diskUuid)
+    const { state } = disk.record
+    const isFit = state === 'in-service' || state === 'joining' || state === 'draining'
+    return isFit && disk.heartbeat?.suspect === true ? 'suspect' : state
+  }
+
+  info(diskUuid: DiskUuid): DiskInfo {
+    const { record, heartbeat } = this.#known(diskUuid)
+    return {
+      diskUuid,
+      osdId: record.osdId,
+      domains: record.domains,
+      state: this.state(diskUuid),
+      reachable: this.isReachable(diskUuid),
+      totalBytes: heartbeat?.totalBytes ?? 0,
+      freeBytes: heartbeat?.freeBytes ?? 0,
+    }
+  }
+
+  infos(): readonly DiskInfo[] {
+    return this.diskUuids.map((diskUuid) => this.info(diskUuid))
+  }
+
+  infosChangedSince(revision: number): readonly DiskInfo[] {
+    const changed = [...this.#disks.values()].filter((disk) => disk.revision > revision)
+    return changed.map(({ record }) => this.info(record.diskUuid))
+  }
+
+  #known(diskUuid: DiskUuid): KnownDisk {
+    const disk = this.#disks.get(diskUuid)
+    assert(disk !== undefined, 'a disk is recorded in the table before it is used')
+    return disk
+  }
+
+  #noteLife(disk: KnownDisk): void {
+    disk.heardAtMs = this.#clock.monotonicMs()
+    if (disk.unreachableSinceMs === undefined) return
+    disk.unreachableSinceMs = undefined
+    this.#touch(disk)
+  }
+
+  #touch(disk: KnownDisk): void {
+    this.#revision += 1
+    disk.revision = this.#revision
+    for (const listener of this.#changeListeners) listener()
+  }
+}

@@ -1,0 +1,20 @@
+/** The service's surface. Without leadership every call is answered `not-leader`. */
+import type { VolumeManager } from '@kura/proto'
+import type { RpcHandlers } from '@kura/rpc'
+import type { Cell } from '../cell.ts'
+import { getCellStatus } from './get-cell-status.ts'
+import { getPlacements } from './get-placements.ts'
+import { heartbeat } from './heartbeat.ts'
+import { reportFailure } from './report-failure.ts'
+import { watchCellMap } from './watch-cell-map.ts'
+
+/** `lead` gives the cell, or throws `not-leader`. */
+export function createHandlers(lead: () => Cell): RpcHandlers<typeof VolumeManager> {
+  return {
+    heartbeat: async (request) => await heartbeat(lead(), request),
+    reportFailure: async (request) => await reportFailure(lead(), request),
+    watchCellMap: (request, context) => watchCellMap(lead(), request, context),
+    getPlacements: async (request) => await getPlacements(lead(), request),
+    getCellStatus: async () => await getCellStatus(lead()),
+  }
+}

@@ -1,0 +1,29 @@
+import { isErrorCode, parseDiskUuid, parseVolumeId, type ErrorCode } from '@kura/core'
+import type { ReportFailureRequest } from '@kura/proto'
+import type { Cell } from '../cell.ts'
+
+/** Load and the caller's own haste: no evidence against a disk. */
+const NOT_FAILURES: readonly ErrorCode[] = [
+  'overloaded',
+  'rate-limited',
+  'deadline-exceeded',
+  'cancelled',
+  'shutting-down',
+  'body-incomplete',
+  'body-too-slow',
+]
+
+/** A frontend saw a copy fail. Evidence, not an order: the disk is asked, the report is counted. */
+export async function reportFailure(cell: Cell, request: ReportFailureRequest) {
+  const volumeId = parseVolumeId(request.volumeId)
+  const code = isErrorCode(request.code) ? request.code : 'internal'
+  const { reports, view, wake } = cell
+  if (code === 'extent-full') reports.noteFull(volumeId)
+  else if (!NOT_FAILURES.includes(code)) {
+    if (request.operation === 'write') reports.noteFailure(volumeId, request.frontendId)
+    const diskUuid = request.diskUuid === '' ? undefined : parseDiskUuid(request.diskUuid)
+    if (diskUuid !== undefined && view.record(diskUuid) !== undefined) wake.probe(diskUuid)
+  }
+  wake.keeper()
+  return await Promise.resolve({})
+}

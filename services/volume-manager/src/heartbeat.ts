@@ -1,0 +1,68 @@
+/** A heartbeat as core types: what one storage node says of itself every 500 ms. */
+import {
+  KuraError,
+  parseDiskUuid,
+  parseOsdId,
+  type DiskUuid,
+  type FailureDomains,
+  type OsdId,
+} from '@kura/core'
+import type { DamageReport, HeartbeatRequest } from '@kura/proto'
+import { parseExtentReport, type ExtentReport } from './extent-report.ts'
+
+/** The full-disk ladder. */
+export type Fullness = 'ok' | 'warn' | 'no-new-extents' | 'no-writes'
+
+export interface Heartbeat {
+  readonly diskUuid: DiskUuid
+  readonly osdId: OsdId
+  readonly domains: FailureDomains
+  /** Highest epoch obeyed. */
+  readonly epoch: number
+  /** New with every start of the process. */
+  readonly processId: string
+  readonly suspect: boolean
+  readonly fullness: Fullness
+  readonly totalBytes: number
+  readonly freeBytes: number
+  readonly unsealed: ReadonlyMap<number, ExtentReport>
+  readonly damages: readonly DamageReport[]
+  readonly damageCount: number
+  readonly rpcAddress: string
+  readonly blockAddress: string
+}
+
+export function parseHeartbeat(message: HeartbeatRequest): Heartbeat {
+  const unsealed = message.unsealed.map(parseExtentReport)
+  const { rack = '', power = '', vendor = '', firmware = '' } = message.domains ?? {}
+  return Object.freeze({
+    diskUuid: parseDiskUuid(message.diskUuid),
+    osdId: parseOsdId(message.osdId),
+    domains: Object.freeze({ rack, power, vendor, firmware }),
+    epoch: Number(message.epoch),
+    processId: message.processId,
+    suspect: message.suspect,
+    fullness: parseFullness(message.fullness),
+    totalBytes: Number(message.totalBytes),
+    freeBytes: Number(message.freeBytes),
+    unsealed: new Map(unsealed.map((report) => [report.extentId, report])),
+    damages: message.damages,
+    damageCount: Number(message.damageCount),
+    rpcAddress: message.rpcAddress,
+    blockAddress: message.blockAddress,
+  })
+}
+
+function parseFullness(text: string): Fullness {
+  switch (text) {
+    case 'ok':
+    case 'warn':
+    case 'no-new-extents':
+    case 'no-writes':
+      return text
+    default:
+      throw new KuraError('protocol-violation', 'not a step of the full-disk ladder', {
+        details: { given: text },
+      })
+  }
+}

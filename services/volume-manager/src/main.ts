@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+import { runProgram, SystemRandom } from '@kura/runtime'
+import { readEnv } from './config.ts'
+import { initialiseReplicationTable } from './store/replication-table.ts'
+import { VolumeManager } from './volume-manager.ts'
+
+await runProgram({
+  service: 'volume-manager',
+  commands: {
+    serve: async ({ env }) => await VolumeManager.create(readEnv(env)),
+    init: async ({ env }) => {
+      initialiseReplicationTable(readEnv(env), new SystemRandom())
+      await Promise.resolve()
+    },
+    'config check': async ({ env }) => {
+      process.stdout.write(`${JSON.stringify(readEnv(env), undefined, 2)}\n`)
+      await Promise.resolve()
+    },
+  },
+})

@@ -1,0 +1,305 @@
+/**
+ * The table's volumes and their extents: reads, and the state transitions of design
+ * creating → open → closing → closed, each one transaction that refuses any other order.
+ */
+import {
+  assert,
+  KuraError,
+  mark,
+  REPLICA_COUNT,
+  type BucketId,
+  type DiskUuid,
+  type ExtentId,
+  type ExtentPlacement,
+  type ExtentState,
+  type OrderId,
+  type Volume,
+  type VolumeId,
+  type VolumeState,
+} from '@kura/core'
+import type { Statement } from '@kura/database'
+import type { TableTransactions } from './table-transactions.ts'
+import { parseVolumeRow, type ExtentRow, type VolumeRow } from './volume-row-parser.ts'
+
+export interface NewVolume {
+  readonly volumeId: VolumeId
+  readonly bucketId: BucketId
+  readonly salt: string
+  readonly capacityBytes: number
+  readonly orderId: OrderId
+  readonly extents: readonly { readonly extentId: ExtentId; readonly diskUuid: DiskUuid }[]
+}
+
+/** What closing commits: the digest every copy in force has, and what became of each extent. */
+export interface ClosedVolume {
+  readonly volumeId: VolumeId
+  readonly digest: string
+  readonly recordCount: number
+  readonly extents: readonly ExtentPlacement[]
+}
+
+export class VolumeRows {
+  readonly #transactions: TableTransactions
+  readonly #statements: ReturnType<typeof prepareStatements>
+  readonly #counts: Record<VolumeState, number>
+  #alive: { readonly version: number; readonly volumes: readonly Volume[] } | undefined
+
+  constructor(transactions: TableTransactions) {
+    this.#transactions = transactions
+    this.#statements = prepareStatements(transactions)
+    const counts = { creating: 0, open: 0, closing: 0, closed: 0, retired: 0 }
+    const counted = this.#statements.count.all().map(({ state, count }) => [state, count])
+    this.#counts = { ...counts, ...Object.fromEntries(counted) }
+  }
+
+  get(volumeId: VolumeId): Volume | undefined {
+    const row = this.#statements.byId.get(volumeId)
+    return row === undefined ? undefined : this.#withExtents(row)
+  }
+
+  ofBucket(bucketId: BucketId): Volume | undefined {
+    const row = this.#statements.byBucket.get(bucketId)
+    return row === undefined ? undefined : this.#withExtents(row)
+  }
+
+  /** The volume an extent was ever placed for; undefined: the table does not know the extent. */
+  ofExtent(extentId: ExtentId): Volume | undefined {
+    const row = this.#statements.byExtent.get(extentId)
+    return row === undefined ? undefined : this.#withExtents(row)
+  }
+
+  /** Volumes that are not closed for good: few at any time, read once per version. */
+  alive(): readonly Volume[] {
+    const version = this.#transactions.version
+    if (this.#alive?.version !== version) {
+      const volumes = this.#statements.alive.all().map((row) => this.#withExtents(row))
+      this.#alive = { version, volumes }
+    }
+    return this.#alive.volumes
+  }
+
+  changedSince(version: number, options: { readonly limit: number }): readonly Volume[] {
+    const rows = this.#statements.changed.all(version, options.limit)
+    return rows.map((row) => this.#withExtents(row))
+  }
+
+  /** Not retired, in the order of buckets, after one bucket: the pages of a snapshot. */
+  page(options: { readonly after: number; readonly limit: number }): readonly Volume[] {
+    const rows = this.#statements.page.all(options.after, options.limit)
+    return rows.map((row) => this.#withExtents(row))
+  }
+
+  countByState(): Readonly<Record<VolumeState, number>> {
+    return this.#counts
+  }
+
+  /** Closed volumes with fewer copies in force than they should have. */
+  underReplicated(options: { readonly limit: number }): readonly Volume[] {
+    const rows = this.#statements.underReplicated.all(options.limit)
+    return rows.map((row) => this.#withExtents(row))
+  }
+
+  underReplicatedCount(): number {
+    return this.#statements.underReplicatedCount.get()?.count ?? 0
+  }
+
+  /** Closed volumes that the table has whole, with a copy in force on one of these disks. */
+  wholeOnDisks(
+    diskUuids: readonly DiskUuid[],
+    options: { readonly limit: number },
+  ): { readonly count: number; readonly volumes: readonly Volume[] } {
+    const list = JSON.stringify(diskUuids)
+    const rows = this.#statements.wholeOnDisks.all(list, options.limit)
+    return {
+      count: this.#statements.wholeOnDisksCount.get(list)?.count ?? 0,
+      volumes: rows.map((row) => this.#withExtents(row)),
+    }
+  }
+
+  /** Volumes with an extent in one of these states on the disk. */
+  onDisk(diskUuid: DiskUuid, state: ExtentState): readonly Volume[] {
+    const rows = this.#statements.onDisk.all(diskUuid, state)
+    return rows.map((row) => this.#withExtents(row))
+  }
+
+  /** Durable: the volume as `creating` and the intent of each extent. */
+  insertCreating(volume: NewVolume): void {
+    assert(volume.extents.length === REPLICA_COUNT, 'a volume is born with three extents')
+    this.#transactions.write((version) => {
+      const { volumeId, bucketId, salt, capacityBytes, orderId } = volume
+      this.#statements.insert.run({ volumeId, bucketId, salt, capacityBytes, orderId, version })
+      for (const extent of volume.extents) this.#insertIntent({ ...extent, volumeId, orderId })
+    })
+    this.#counts.creating += 1
+    mark('table.volume.creating', { volumeId: volume.volumeId })
+  }
+
+  /** creating → open; the copies are in force. Durable. */
+  markOpen(volumeId: VolumeId): void {
+    this.#transition(volumeId, { from: 'creating', to: 'open' }, () => {
+      this.#statements.setExtentStates.run('in-force', volumeId, 'building')
+      this.#statements.setCopies.run(REPLICA_COUNT, volumeId)
+    })
+    mark('table.volume.open', { volumeId })
+  }
+
+  /** creating → retired: its birth failed; whatever was created is garbage by the table's word. Durable. */
+  markFailed(volumeId: VolumeId): void {
+    this.#transition(volumeId, { from: 'creating', to: 'retired' }, () => {
+      this.#statements.setExtentStates.run('retired', volumeId, 'building')
+    })
+  }
+
+  /** open → closing. Durable. */
+  markClosing(volumeId: VolumeId, reason: string): void {
+    this.#transition(volumeId, { from: 'open', to: 'closing' }, () => {
+      this.#statements.setReason.run(reason, volumeId)
+    })
+    mark('table.volume.closing', { volumeId })
+  }
+
+  /** The intent of one more extent of a closing volume, to be built through scratch. Durable. */
+  addIntent(intent: {
+    readonly volumeId: VolumeId
+    readonly extentId: ExtentId
+    readonly diskUuid: DiskUuid
+    readonly orderId: OrderId
+  }): void {
+    this.#transactions.write((version) => {
+      this.#requireState(intent.volumeId, 'closing')
+      this.#insertIntent(intent)
+      this.#statements.touch.run(version, intent.volumeId)
+    })
+  }
+
+  /** Durable: an intent that came to nothing. */
+  retireIntent(volumeId: VolumeId, extentId: ExtentId): void {
+    this.#transactions.write((version) => {
+      this.#statements.setExtent.run('retired', 0, extentId, volumeId)
+      this.#statements.touch.run(version, volumeId)
+    })
+  }
+
+  /** closing → closed: the commit point. Durable: digest, count and the state of every extent. */
+  markClosed(closed: ClosedVolume): void {
+    const inForce = closed.extents.filter(({ state }) => state === 'in-force')
+    assert(inForce.length >= 1, 'a volume is closed with at least one copy in force')
+    assert(closed.digest.length === 64, 'a closed volume has a digest')
+    this.#transition(closed.volumeId, { from: 'closing', to: 'closed' }, () => {
+      const { volumeId, digest, recordCount } = closed
+      this.#statements.setDigest.run(digest, recordCount, inForce.length, volumeId)
+      for (const { state, lengthBytes, extentId } of closed.extents) {
+        this.#statements.setExtent.run(state, lengthBytes, extentId, volumeId)
+      }
+    })
+    mark('table.volume.closed', { volumeId: closed.volumeId })
+  }
+
+  /** A source that proved equal to the digest counts as a copy again. Durable. */
+  putInForce(extent: {
+    readonly volumeId: VolumeId
+    readonly extentId: ExtentId
+    readonly lengthBytes: number
+  }): void {
+    this.#transactions.write((version) => {
+      this.#requireState(extent.volumeId, 'closed')
+      const { volumeId, extentId, lengthBytes } = extent
+      this.#statements.setExtent.run('in-force', lengthBytes, extentId, volumeId)
+      this.#statements.countCopies.run(volumeId, volumeId)
+      this.#statements.touch.run(version, volumeId)
+    })
+  }
+
+  #transition(
+    volumeId: VolumeId,
+    states: { readonly from: VolumeState; readonly to: VolumeState },
+    change: () => void,
+  ): void {
+    this.#transactions.write((version) => {
+      this.#requireState(volumeId, states.from)
+      this.#statements.setState.run(states.to, version, volumeId)
+      change()
+    })
+    this.#counts[states.from] -= 1
+    this.#counts[states.to] += 1
+  }
+
+  #requireState(volumeId: VolumeId, expected: VolumeState): void {
+    const state = this.#statements.byId.get(volumeId)?.state
+    if (state === expected) return
+    throw new KuraError('state-conflict', 'the volume is not in the state this step needs', {
+      details: { volumeId, expected, found: state ?? 'none' },
+    })
+  }
+
+  #insertIntent(intent: {
+    readonly extentId: ExtentId
+    readonly volumeId: VolumeId
+    readonly diskUuid: DiskUuid
+    readonly orderId: OrderId
+  }): void {
+    const { extentId, volumeId, diskUuid, orderId } = intent
+    this.#statements.insertExtent.run(extentId, volumeId, diskUuid, orderId)
+  }
+
+  #withExtents(row: VolumeRow): Volume {
+    return parseVolumeRow(row, this.#statements.extents.all(row.volume_id))
+  }
+}
+
+function prepareStatements({ database }: TableTransactions) {
+  const volumes = (rest: string): Statement<VolumeRow> =>
+    database.prepare(`select volumes.* from volumes ${rest}`)
+  const onDisk = 'join extents using (volume_id) where extents.disk_uuid = ? and extents.state'
+  const whole = `state = 'closed' and copies_in_force >= 3 and volume_id in (
+    select volume_id from extents
+    where state = 'in-force' and disk_uuid in (select value from json_each(?)))`
+  return {
+    byId: volumes('where volume_id = ?'),
+    byBucket: volumes('where bucket_id = ?'),
+    byExtent: volumes('join extents using (volume_id) where extents.extent_id = ?'),
+    alive: volumes(`where state in ('creating', 'open', 'closing') order by volume_id`),
+    changed: volumes('where changed_version > ? order by changed_version limit ?'),
+    page: volumes(`where bucket_id > ? and state <> 'retired' order by bucket_id limit ?`),
+    underReplicated: volumes(`where state = 'closed' and copies_in_force < 3 limit ?`),
+    onDisk: volumes(`${onDisk} = ? order by volume_id`),
+    count: database.prepare<{ state: string; count: number }>(
+      'select state, count(*) as count from volumes group by state',
+    ),
+    underReplicatedCount: database.prepare<{ count: number }>(
+      `select count(*) as count from volumes where state = 'closed' and copies_in_force < 3`,
+    ),
+    wholeOnDisks: volumes(`where ${whole} order by volume_id limit ?`),
+    wholeOnDisksCount: database.prepare<{ count: number }>(
+      `select count(*) as count from volumes where ${whole}`,
+    ),
+    extents: database.prepare<ExtentRow>(
+      'select * from extents where volume_id = ? order by extent_id',
+    ),
+    insert: database.prepare(
+      `insert into volumes values (@volumeId, @bucketId, 'creating', 1, @salt, @capacityBytes,
+         '', 0, 0, @orderId, '', @version)`,
+    ),
+    insertExtent: database.prepare(`insert into extents values (?, ?, ?, 'building', 0, ?)`),
+    setState: database.prepare(
+      'update volumes set state = ?, changed_version = ? where volume_id = ?',
+    ),
+    setReason: database.prepare('update volumes set close_reason = ? where volume_id = ?'),
+    setDigest: database.prepare(
+      `update volumes set digest = ?, record_count = ?, copies_in_force = ? where volume_id = ?`,
+    ),
+    setCopies: database.prepare('update volumes set copies_in_force = ? where volume_id = ?'),
+    countCopies: database.prepare(
+      `update volumes set copies_in_force =
+         (select count(*) from extents where volume_id = ? and state = 'in-force')
+       where volume_id = ?`,
+    ),
+    touch: database.prepare('update volumes set changed_version = ? where volume_id = ?'),
+    setExtent: database.prepare(
+      'update extents set state = ?, length_bytes = ? where extent_id = ? and volume_id = ?',
+    ),
+    setExtentStates: database.prepare(
+      'update extents set state = ? where volume_id = ? and state = ?',
+    ),
+  }
+}

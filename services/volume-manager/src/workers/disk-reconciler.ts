@@ -1,0 +1,150 @@
+/**
+ * A disk appeared: announce the epoch, list its extents, and compare them with the table.
+ *
+ * - A source that proves equal to the digest of its closed volume is sealed and put in force.
+ *   An unequal one stays a source, readable, until repair has merged it.
+ * - An extent that the table does not know is alarmed and left alone: deleting is never the answer
+ *   to not knowing.
+ */
+import { isKuraError, parseDiskUuid, splitId, type DiskUuid, type ExtentId } from '@kura/core'
+import type { ExtentPlacement, Volume } from '@kura/core'
+import { Worker } from '@kura/runtime'
+import type { Cell } from '../cell.ts'
+import type { ExtentReport } from '../extent-report.ts'
+
+/** Disks that could not be compared are tried again at this pace. */
+const INTERVAL_MS = 1_000
+
+export class DiskReconciler {
+  readonly #cell: Cell
+  readonly #worker: Worker
+  readonly #waiting = new Set<DiskUuid>()
+
+  constructor(cell: Cell) {
+    this.#cell = cell
+    this.#worker = new Worker({
+      name: 'disk-reconciler',
+      intervalMs: INTERVAL_MS,
+      clock: cell.clock,
+      logger: cell.logger,
+      step: () => this.#step(),
+    })
+  }
+
+  start(): void {
+    this.#worker.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.stop()
+  }
+
+  reconcile(disk: string): void {
+    this.#waiting.add(parseDiskUuid(disk))
+    this.#worker.wake()
+  }
+
+  async #step(): Promise<void> {
+    const { signal } = this.#cell
+    for (const diskUuid of [...this.#waiting]) {
+      if (signal.aborted) return
+      this.#waiting.delete(diskUuid)
+      if (!this.#cell.view.isReachable(diskUuid)) continue
+      try {
+        await this.#reconcile(diskUuid)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#waiting.add(diskUuid)
+        if (!isKuraError(error)) throw error
+        this.#cell.logger.warn({ diskUuid, code: error.code, err: error }, 'disk not compared')
+        if (isKuraError(error, 'stale-epoch')) throw error
+      }
+    }
+  }
+
+  async #reconcile(diskUuid: DiskUuid): Promise<void> {
+    const { nodes, signal, wake, logger } = this.#cell
+    await nodes.announceEpoch(diskUuid, { signal })
+    const reports = await nodes.listExtents(diskUuid, { signal })
+    // The table is read after the list, so that an extent born meanwhile is known.
+    const held = new Map(reports.map((report) => [report.extentId, report]))
+    for (const report of reports) this.#checkKnown(diskUuid, report)
+    for (const volume of this.#cell.table.volumes.onDisk(diskUuid, 'in-force')) {
+      this.#checkInForce(diskUuid, volume, held)
+    }
+    for (const volume of this.#cell.table.volumes.onDisk(diskUuid, 'source')) {
+      await this.#readmitSources(diskUuid, volume, held)
+    }
+    logger.info({ diskUuid, extentCount: reports.length }, 'disk compared with the table')
+    wake.closer()
+    wake.keeper()
+  }
+
+  #checkKnown(diskUuid: DiskUuid, report: ExtentReport): void {
+    const { table, alarms, logger } = this.#cell
+    const { extentId } = report
+    if (table.volumes.ofExtent(extentId) !== undefined) return
+    const isNewer = splitId(extentId).tableIncarnation > table.transactions.incarnation.number
+    const why = isNewer ? 'It was born in a newer table.' : 'It is kept as it is.'
+    const sentence = `Disk ${diskUuid} has extent ${extentId}, which the table does not know. ${why}`
+    if (alarms.raise(`extent-unknown-${extentId}`, sentence)) {
+      logger.error({ diskUuid, extentId }, 'extent unknown to the table')
+    }
+  }
+
+  #checkInForce(
+    diskUuid: DiskUuid,
+    volume: Volume,
+    held: ReadonlyMap<ExtentId, ExtentReport>,
+  ): void {
+    if (volume.state !== 'closed') return
+    for (const { extentId } of extentsOn(volume, diskUuid, 'in-force')) {
+      const report = held.get(extentId)
+      const isWhole = report?.state === 'sealed' && report.digest === volume.digest
+      if (isWhole) this.#cell.alarms.clear(`extent-unlike-${extentId}`)
+      else {
+        const found = report === undefined ? 'missing' : `${report.state}, with other records`
+        const sentence = `Extent ${extentId} on disk ${diskUuid} is in force, but ${found}.`
+        this.#cell.alarms.raise(`extent-unlike-${extentId}`, sentence)
+      }
+    }
+  }
+
+  async #readmitSources(
+    diskUuid: DiskUuid,
+    volume: Volume,
+    held: ReadonlyMap<ExtentId, ExtentReport>,
+  ): Promise<void> {
+    if (volume.state !== 'closed') return
+    for (const { extentId } of extentsOn(volume, diskUuid, 'source')) {
+      const report = held.get(extentId)
+      if (report !== undefined) await this.#readmit(diskUuid, volume, report)
+    }
+  }
+
+  /** Durable where equal: the seal on the disk, then the copy in force in the table. */
+  async #readmit(diskUuid: DiskUuid, volume: Volume, listed: ExtentReport): Promise<void> {
+    const { nodes, signal, table, logger, view } = this.#cell
+    const { volumeId, digest } = volume
+    const place = { diskUuid, volumeId, extentId: listed.extentId }
+    // A node that was only cut off still has the extent open.
+    const report = listed.state === 'open' ? await nodes.freezeExtent(place, { signal }) : listed
+    if (report.digest !== digest) {
+      logger.warn({ ...place, recordCount: report.recordCount }, 'returning copy differs; kept')
+      return
+    }
+    if (view.state(diskUuid) === 'suspect') return
+    const sealed =
+      report.state === 'sealed' ? report : await nodes.sealExtent(place, digest, { signal })
+    table.volumes.putInForce({ ...place, lengthBytes: sealed.lengthBytes })
+    logger.info({ ...place }, 'returning copy is equal and in force')
+  }
+}
+
+function extentsOn(
+  volume: Volume,
+  diskUuid: DiskUuid,
+  state: ExtentPlacement['state'],
+): readonly ExtentPlacement[] {
+  return volume.extents.filter((extent) => extent.diskUuid === diskUuid && extent.state === state)
+}

@@ -1,0 +1,109 @@
+/**
+ * Finds out which disks are gone. A silent disk is probed before it is called unreachable; a
+ * frontend's report gets a disk probed at once. Silence counts from this leader's take-over.
+ */
+import { isKuraError, parseDiskUuid, type DiskUuid } from '@kura/core'
+import { Worker } from '@kura/runtime'
+import type { Cell } from '../cell.ts'
+import { TaskPool } from '../task-pool.ts'
+
+const INTERVAL_MS = 250
+const PROBE_TIMEOUT_MS = 2_000
+const PROBES_MAX = 64
+/** Probes that must time out in a row; a refused connection needs no second opinion. */
+const TIMEOUTS_MAX = 2
+/** More than one rack and more than this share of the cell silent: maybe it is us. */
+const MASS_SILENCE_PERCENT = 10
+
+export class LivenessWatcher {
+  readonly #cell: Cell
+  readonly #worker: Worker
+  readonly #probes: TaskPool<DiskUuid>
+  readonly #timeouts = new Map<DiskUuid, number>()
+
+  constructor(cell: Cell, options: { readonly onFailure: (error: unknown) => void }) {
+    this.#cell = cell
+    this.#probes = new TaskPool({ limit: PROBES_MAX, onFailure: options.onFailure })
+    this.#worker = new Worker({
+      name: 'liveness-watcher',
+      intervalMs: INTERVAL_MS,
+      clock: cell.clock,
+      logger: cell.logger,
+      step: () => this.#step(),
+    })
+  }
+
+  start(): void {
+    this.#worker.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.stop()
+    await this.#probes.drain()
+  }
+
+  /** Asks a disk now, unless it is being asked or known to be gone. */
+  probe(disk: string): void {
+    const diskUuid = parseDiskUuid(disk)
+    const { view, signal } = this.#cell
+    if (signal.aborted || this.#probes.isFull || this.#probes.has(diskUuid)) return
+    if (!view.isReachable(diskUuid)) return
+    this.#probes.start(diskUuid, () => this.#probe(diskUuid))
+  }
+
+  async #step(): Promise<void> {
+    const { view } = this.#cell
+    for (const diskUuid of view.diskUuids) if (view.isSilent(diskUuid)) this.probe(diskUuid)
+    this.#noteMassSilence()
+    await Promise.resolve()
+  }
+
+  async #probe(diskUuid: DiskUuid): Promise<void> {
+    const { view, nodes, signal } = this.#cell
+    const heardBefore = view.heartbeatAtMs(diskUuid)
+    try {
+      await nodes.probeDisk(diskUuid, { signal, timeoutMs: PROBE_TIMEOUT_MS })
+      this.#timeouts.delete(diskUuid)
+      view.noteProbeAnswered(diskUuid)
+    } catch (error) {
+      if (signal.aborted) return
+      if (!isKuraError(error)) throw error
+      if (this.#isTimeout(error, diskUuid)) return
+      // A heartbeat that came while the probe was under way knows better.
+      if (view.heartbeatAtMs(diskUuid) !== heardBefore && !isBarred(error)) return
+      this.#declareUnreachable(diskUuid, error.code)
+    }
+  }
+
+  #isTimeout(error: unknown, diskUuid: DiskUuid): boolean {
+    if (!isKuraError(error, 'deadline-exceeded', 'overloaded')) return false
+    const count = (this.#timeouts.get(diskUuid) ?? 0) + 1
+    this.#timeouts.set(diskUuid, count)
+    return count < TIMEOUTS_MAX
+  }
+
+  #declareUnreachable(diskUuid: DiskUuid, code: string): void {
+    const { view, logger, wake } = this.#cell
+    this.#timeouts.delete(diskUuid)
+    view.markUnreachable(diskUuid)
+    logger.warn({ diskUuid, code, silenceMs: view.silenceMs(diskUuid) }, 'disk unreachable')
+    wake.keeper()
+    wake.closer()
+  }
+
+  #noteMassSilence(): void {
+    const { view, alarms } = this.#cell
+    const disks = view.infos().filter(({ state }) => state !== 'out')
+    const silent = disks.filter(({ reachable }) => !reachable)
+    const racks = new Set(silent.map(({ domains }) => domains.rack))
+    const isMass = racks.size > 1 && silent.length * 100 > disks.length * MASS_SILENCE_PERCENT
+    if (!isMass) return alarms.clear('mass-silence')
+    const sentence = `${silent.length} of ${disks.length} disks in ${racks.size} racks are silent.`
+    alarms.raise('mass-silence', `${sentence} This manager may be the one that is cut off.`)
+  }
+}
+
+/** The disk itself says that it takes no more writes; that is no matter of reachability. */
+function isBarred(error: unknown): boolean {
+  return isKuraError(error, 'disk-error')
+}
