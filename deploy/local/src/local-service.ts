@@ -6,7 +6,6 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KuraError, type MemberKind } from '@kura/core'
-import { programOf } from './repository.ts'
 import { ServiceLog } from './service-log.ts'
 
 const RESTART_DELAY_MS_MIN = 1_000
@@ -22,6 +21,8 @@ const DEATHS_MAX = 5
 export interface LocalServiceOptions {
   readonly name: string
   readonly kind: MemberKind
+  /** Path of the JavaScript that `serve` runs. */
+  readonly program: string
   /** Where the service keeps what it keeps. */
   readonly dataDir: string
   /** `host:port` of `/healthz`, `/readyz` and `/metrics`. */
@@ -77,7 +78,7 @@ export class LocalService {
     this.#cancelRestart?.()
     const startedAtMs = performance.now()
     // A group of its own: Ctrl-C on the terminal reaches the launcher alone, which stops in order.
-    const child = spawn(process.execPath, [programOf(this.kind), 'serve'], {
+    const child = spawn(process.execPath, [this.#options.program, 'serve'], {
       env: this.#environment,
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,

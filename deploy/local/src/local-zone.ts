@@ -9,6 +9,7 @@ import { DataLock } from './data-lock.ts'
 import { allocatedBytes, checkDiskSpace } from './disk-space.ts'
 import { checkPort, chooseFreePorts } from './free-ports.ts'
 import { LocalService } from './local-service.ts'
+import { programOf } from './repository.ts'
 import { makeZone, readZoneRecord, refuseForeignFolder, writeDurably } from './zone-folder.ts'
 import {
   CELLS_MAX,
@@ -138,6 +139,7 @@ export class LocalZone implements AsyncDisposable {
           new LocalService({
             name: plan.name,
             kind: plan.kind,
+            program: programOf(plan.kind),
             dataDir: join(dataDir, plan.folder),
             adminAddress: addressOf(listeners, plan.name, 'ADMIN_ADDRESS'),
             environment: environmentOf(plan),
