@@ -1,1 +1,3 @@
-export {}
+export { EXIT } from './exit-code.ts'
+export { runCommandLine } from './program.ts'
+export type { Terminal } from './terminal.ts'

@@ -19,6 +19,7 @@ import { BlockClient } from '@kura/transport'
 import { getBlock, prepareBlock, putBlock, statBlock } from './block-operations.ts'
 import type { Workspace } from './blocks.ts'
 import { BufferPool } from './buffer-pool.ts'
+import { describeReference, type Description } from './describe.ts'
 import {
   getFileToPath,
   readFilePieces,
@@ -139,6 +140,12 @@ export class KuraClient implements AsyncDisposable {
       options,
       () => (attempt) => statBlock(this.#transport, attempt, asked),
     )
+  }
+
+  /** What lies behind a reference, without its content. Throws `not-found`. */
+  async describe(reference: Reference | string, options: BlockOptions = {}): Promise<Description> {
+    const stat = (hash: BlockHash): Promise<BlockInfo> => this.stat(hash, options)
+    return await describeReference(this, reference, stat)
   }
 
   /**

@@ -1,0 +1,181 @@
+/** The command line: options, commands, help; and how every command ends. */
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { diskVerifyCommand, DISK_VERIFY_HELP } from './commands/disk-verify.ts'
+import { getCommand, GET_HELP } from './commands/get.ts'
+import { locateCommand, LOCATE_HELP } from './commands/locate.ts'
+import { putCommand, PUT_HELP } from './commands/put.ts'
+import { statCommand, STAT_HELP } from './commands/stat.ts'
+import { statusCommand, STATUS_HELP } from './commands/status.ts'
+import { readSettings, type ConnectionOptions } from './config.ts'
+import type { CommandContext } from './context.ts'
+import { EXIT, EXIT_CODE_HELP, exitCodeOf } from './exit-code.ts'
+import { describeError, type Terminal } from './terminal.ts'
+
+const HELP = `
+A reference is <hash> for one block, kura:file:<hash> or kura:tree:<hash>.
+
+The zone is the one whose .kura/endpoints.json is here or in a folder above, unless
+options or KURA_SERVER (host:port, several with commas), KURA_MASTER, KURA_POCKET and
+KURA_ZONE say otherwise.
+
+Examples:
+  kura put ~/photos
+  kura get kura:tree:2c26b4… -o ~/restored
+  kura status
+
+${EXIT_CODE_HELP}`
+
+interface GlobalOptions extends ConnectionOptions {
+  readonly json?: boolean
+  readonly parallelism?: number
+  readonly timeout?: number
+}
+
+/** Runs one command line and answers the exit code. Never throws. */
+export async function runCommandLine(
+  args: readonly string[],
+  options: { readonly terminal: Terminal; readonly signal: AbortSignal },
+): Promise<number> {
+  const { terminal } = options
+  let exitCode: number = EXIT.ok
+  const run = async (
+    command: Command,
+    work: (context: CommandContext) => Promise<number>,
+  ): Promise<void> => {
+    exitCode = await work(contextOf(command.optsWithGlobals(), options))
+  }
+  try {
+    await buildProgram(terminal, run).parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    terminal.errors.write(`kura: ${describeError(error)}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+type Run = (command: Command, work: (context: CommandContext) => Promise<number>) => Promise<void>
+
+function buildProgram(terminal: Terminal, run: Run): Command {
+  const program = new Command('kura')
+    .description('Stores blocks, files and trees in a zone, and shows how the zone is.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.output.write(text),
+      writeErr: (text) => terminal.errors.write(text),
+    })
+    .addHelpText('after', HELP)
+  addGlobalOptions(program)
+  addDataCommands(program, run)
+  addOperatorCommands(program, run)
+  return program
+}
+
+function addGlobalOptions(program: Command): void {
+  program
+    .option('--endpoints <file>', 'endpoints file of a local zone')
+    .option('--server <host:port>', 'frontend to ask; may be given several times', collect)
+    .option('--master <host:port>', 'zone master to ask')
+    .option('--pocket <name>', 'pocket of the zone')
+    .option('--zone <name>', 'name of the zone')
+    .option('--parallelism <count>', 'blocks in flight at a time (default 16)', parseCount)
+    .option('--timeout <seconds>', 'for each block, retries included (default 60)', parseSeconds)
+    .option('--json', 'print one line of JSON for each result')
+}
+
+function addDataCommands(program: Command, run: Run): void {
+  program
+    .command('put')
+    .summary('store files, trees or standard input')
+    .description('Stores files, directories, or standard input.')
+    .argument('<path...>', 'files and directories; - for standard input')
+    .addHelpText('after', PUT_HELP)
+    .action((paths: string[], _options: object, command: Command) =>
+      run(command, (context) => putCommand(context, paths)),
+    )
+  program
+    .command('get')
+    .summary('fetch a block, a file or a tree')
+    .description('Fetches what a reference names, verified.')
+    .argument('<reference>', '<hash>, kura:file:<hash> or kura:tree:<hash>')
+    .requiredOption('-o, --out <path>', 'where to; - for standard output')
+    .option('--overwrite', 'replace files that are there')
+    .addHelpText('after', GET_HELP)
+    .action((reference: string, options: { out: string; overwrite?: true }, command: Command) =>
+      run(command, (context) =>
+        getCommand(context, {
+          reference,
+          out: options.out,
+          overwrite: options.overwrite === true,
+        }),
+      ),
+    )
+  program
+    .command('stat')
+    .summary('describe a reference')
+    .description('Says what lies behind a reference, without fetching the content.')
+    .argument('<reference>', '<hash>, kura:file:<hash> or kura:tree:<hash>')
+    .addHelpText('after', STAT_HELP)
+    .action((reference: string, _options: object, command: Command) =>
+      run(command, (context) => statCommand(context, reference)),
+    )
+}
+
+function addOperatorCommands(program: Command, run: Run): void {
+  program
+    .command('locate')
+    .summary('show where the copies of a block are')
+    .description('Shows where the copies of a block are.')
+    .argument('<hash>', 'hash of a block, or a reference')
+    .addHelpText('after', LOCATE_HELP)
+    .action((hash: string, _options: object, command: Command) =>
+      run(command, (context) => locateCommand(context, hash)),
+    )
+  program
+    .command('status')
+    .summary('show the zone')
+    .description('Shows services, cells, disks, volumes, damages and alarms of the zone.')
+    .addHelpText('after', STATUS_HELP)
+    .action((_options: object, command: Command) => run(command, statusCommand))
+  program
+    .command('disk')
+    .summary('operate on one disk')
+    .description('Operates on one disk.')
+    .command('verify')
+    .summary('read a disk in full and trust it again')
+    .description('Reads a whole disk from media, and trusts it again when all is well.')
+    .argument('<uuid>', 'UUID of the disk, as kura status shows it')
+    .addHelpText('after', DISK_VERIFY_HELP)
+    .action((uuid: string, _options: object, command: Command) =>
+      run(command, (context) => diskVerifyCommand(context, uuid)),
+    )
+}
+
+function contextOf(
+  options: GlobalOptions,
+  surroundings: { readonly terminal: Terminal; readonly signal: AbortSignal },
+): CommandContext {
+  return {
+    ...surroundings,
+    settings: readSettings(options),
+    json: options.json === true,
+    parallelism: options.parallelism,
+    timeoutMs: options.timeout === undefined ? undefined : options.timeout * 1000,
+  }
+}
+
+function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value]
+}
+
+function parseCount(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count > 0) return count
+  throw new InvalidArgumentError('a whole number above 0')
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text)
+  if (Number.isFinite(seconds) && seconds > 0) return seconds
+  throw new InvalidArgumentError('a number of seconds above 0')
+}
