@@ -1,5 +1,7 @@
 /** What the contract cannot say: this engine's durability, its failures and its checkpoints. */
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { hashFromBytes, isKuraError, parseBucketId, parsePocketId, parseZoneId } from '@kura/core'
 import { initialiseDatabase, openDatabase, type KuraDatabase } from '@kura/database'
@@ -123,4 +125,98 @@ it('a row that breaks the schema is refused alone', async () => {
   expect(first.status).toBe('fulfilled')
   expect(second.status).toBe('rejected')
   expect(store.rowCount()).toBe(1)
+})
+
+it('a put revives a deleted row: another bucket, a stamp after the delete, the mark kept', async () => {
+  await open()
+  const other = parseBucketId(8)
+  const { hash } = put('a')
+  const prepared = Promise.all([store.createGate(other), store.recordBlock(put('a'))])
+  await clock.advance(10)
+  const [, first] = await prepared
+  const deletedUpToMs = first.row.lastPutMs + 5_000
+  const markDeleted = database.prepare('update blocks set deleted_up_to_ms = ?')
+  database.transaction(() => markDeleted.run(deletedUpToMs))
+  const deleted = await store.locateBlock(hash)
+  expect(deleted).toMatchObject({ bucketId: BUCKET, deletedUpToMs })
+  const confirm = store.confirmBlock({ hash, expectedBucketId: BUCKET })
+  await expect(confirm).rejects.toMatchObject({ code: 'row-changed' })
+  const revive = store.recordBlock({ ...put('a'), bucketId: other })
+  await clock.advance(10)
+  const revived = await revive
+  expect(revived).toMatchObject({
+    newlyStored: true,
+    row: { bucketId: other, deletedUpToMs, lastPutMs: deletedUpToMs + 1, position: 2 },
+  })
+  expect(await store.locateBlock(hash)).toEqual(revived.row)
+  expect(store.rowCount()).toBe(1)
+})
+
+it('a put that refreshes a row of another origin makes it one of this zone', async () => {
+  await open()
+  const recorded = store.recordBlock(put('a'))
+  await clock.advance(10)
+  await recorded
+  const insertOrigin = database.prepare(
+    `insert into origins values (99, 'b', 4, 'feedfeedfeedfeed')`,
+  )
+  const setOrigin = database.prepare('update blocks set origin_id = 99')
+  database.transaction(() => [insertOrigin.run(), setOrigin.run()])
+  const { hash } = put('a')
+  const foreign = { zone: 'b', incarnation: { number: 4, random: 'feedfeedfeedfeed' } }
+  const fresh = await store.confirmBlock({ hash, expectedBucketId: BUCKET })
+  expect(fresh.row.origin).toEqual(foreign)
+  await clock.advance(600)
+  const refresh = store.confirmBlock({ hash, expectedBucketId: BUCKET })
+  await clock.advance(0)
+  await clock.advance(10)
+  expect((await refresh).row.origin).toEqual({ zone: 'a', incarnation: store.incarnation })
+})
+
+/** Runs a process that puts `a`, then `b`, and dies at a mark of the commit of `b`. */
+function putUntilMark(mark: 'index.commit.before' | 'index.commit.after'): void {
+  const script = `
+    import { subscribe } from 'node:diagnostics_channel'
+    import { createHash } from 'node:crypto'
+    import { openDatabase } from '@kura/database'
+    import { SystemClock } from '@kura/runtime'
+    import { databaseIdentity, databasePath, MIGRATIONS } from './src/store/schema.ts'
+    import { SqliteIndexStore } from './src/store/sqlite-index-store.ts'
+    const [directory, mark] = process.argv.slice(1)
+    const expected = databaseIdentity({ pocket: 'local', zone: 'a' })
+    const database = openDatabase({ path: databasePath(directory), expected, migrations: MIGRATIONS })
+    const store = new SqliteIndexStore({ database, clock: new SystemClock(), tMinMs: 1000 })
+    const put = (text) => {
+      setTimeout(() => {}, 1000) // the store's own timers do not keep a process alive
+      const hash = createHash('sha256').update(text).digest('hex')
+      return store.recordBlock({ hash, bucketId: ${BUCKET}, sizeBytes: 1, plainCrc: 1 })
+    }
+    await store.createGate(${BUCKET})
+    await put('a')
+    subscribe('kura:' + mark, () => process.kill(process.pid, 'SIGKILL'))
+    await put('b')`
+  const child = spawnSync(
+    process.execPath,
+    ['--conditions=source', '--input-type=module', '-e', script, directory.path, mark],
+    { cwd: join(import.meta.dirname, '..', '..'), encoding: 'utf8' },
+  )
+  expect({ signal: child.signal, stderr: child.stderr }).toEqual({ signal: 'SIGKILL', stderr: '' })
+}
+
+it('a kill before the commit leaves nothing of the batch', async () => {
+  putUntilMark('index.commit.before')
+  await open()
+  expect(await store.locateBlock(put('a').hash)).toBeDefined()
+  expect(await store.locateBlock(put('b').hash)).toBeUndefined()
+  expect(store.rowCount()).toBe(1)
+})
+
+it('a kill after the commit, before anybody was told, leaves the whole batch', async () => {
+  putUntilMark('index.commit.after')
+  await open()
+  expect(await store.locateBlock(put('b').hash)).toMatchObject({ bucketId: BUCKET })
+  expect(store.rowCount()).toBe(2)
+  const again = store.recordBlock(put('b'))
+  await clock.advance(10)
+  expect((await again).newlyStored).toBe(false)
 })
