@@ -112,6 +112,10 @@ it('a transaction whose writes failed does not commit half, even if the error wa
     } catch {
       // a caller that does not look
     }
+    expect(() => insert.run(2, 'two')).toThrow(expect.objectContaining({ code: 'disk-full' }))
+    expect(() => database.prepare('select 1').get()).toThrow(
+      expect.objectContaining({ code: 'disk-full' }),
+    )
   }
   expect(() => database.transaction(swallow)).toThrow(
     expect.objectContaining({ code: 'disk-full' }),

@@ -92,10 +92,13 @@ export class KuraDatabase {
   transaction<Result>(fn: () => Result): Result {
     assert(!this.#connection.inTransaction, 'transactions do not nest')
     this.#guard(() => this.#begin.run())
-    this.#transactionFailure = undefined
-    const result = this.#runInside(fn)
-    this.#commitNow()
-    return result
+    try {
+      const result = this.#runInside(fn)
+      this.#commitNow()
+      return result
+    } finally {
+      this.#transactionFailure = undefined
+    }
   }
 
   #runInside<Result>(fn: () => Result): Result {
@@ -156,20 +159,19 @@ export class KuraDatabase {
 
   #guard<Result>(work: () => Result): Result {
     if (this.#failure !== undefined) throw this.#failure
+    // SQLite may have rolled back already: a statement now would commit by itself.
+    if (this.#transactionFailure !== undefined) throw this.#transactionFailure
+    const isInTransaction = this.#connection.inTransaction
     try {
       return work()
     } catch (error) {
       const mapped = toDatabaseError(error, this.path)
-      if (isSqliteError(error)) this.#noteFailure(error, mapped)
+      if (!(mapped instanceof KuraError) || !isSqliteError(error)) throw mapped
+      if (isPoisoning(error)) this.#failure = mapped
+      // A refused row (a constraint) is the caller's to judge; anything else ends the transaction.
+      if (isInTransaction && mapped.code !== 'state-conflict') this.#transactionFailure = mapped
       throw mapped
     }
-  }
-
-  #noteFailure(error: unknown, mapped: unknown): void {
-    if (!(mapped instanceof KuraError)) return
-    if (isPoisoning(error)) this.#failure = mapped
-    // A refused row (a constraint) is the caller's to judge; anything else ends the transaction.
-    if (mapped.code !== 'state-conflict') this.#transactionFailure = mapped
   }
 }
 
