@@ -35,6 +35,8 @@ export interface CellWakers {
   /** Something changed that may call for opening or closing volumes. */
   keeper(): void
   closer(): void
+  /** The registry should hear of a change now. */
+  reporter(): void
   /** A disk appeared: compare what it holds with the table. */
   reconcile(diskUuid: string): void
   /** A disk may be gone: ask it. */

@@ -26,6 +26,8 @@ const schema = z.object({
   silenceMs: integerSetting({ default: 900_000, min: 10_000, max: 24 * HOUR_MS }),
   /** Silence after which a disk gets no new work and is probed. */
   heartbeatTimeoutMs: integerSetting({ default: 2_000, min: 200, max: 60_000 }),
+  /** How long a copy that is away may keep its volume from being closed with the others. */
+  closeWaitMs: integerSetting({ default: 5_000, min: 0, max: 600_000 }),
 })
 
 export type VolumeManagerConfig = z.output<typeof schema>

@@ -66,6 +66,7 @@ export class Leader {
       wake: {
         keeper: () => keeper.wake(),
         closer: () => closer.wake(),
+        reporter: () => reporter.wake(),
         reconcile: (diskUuid) => reconciler.reconcile(diskUuid),
         probe: (diskUuid) => liveness.probe(diskUuid),
       },

@@ -11,8 +11,8 @@ import type { DiskRecord } from '../store/disk-rows.ts'
 export async function heartbeat(cell: Cell, request: HeartbeatRequest) {
   checkPlace(cell, request)
   const beat = parseHeartbeat(request)
-  recordDisk(cell, beat)
   const hasNews = bringsNews(cell, beat)
+  recordDisk(cell, beat)
   const appears = cell.view.takeHeartbeat(beat)
   checkEpoch(cell, beat)
   if (appears) cell.wake.reconcile(beat.diskUuid)
@@ -44,6 +44,7 @@ function recordDisk(cell: Cell, beat: Heartbeat): void {
   if (known !== undefined && isSameRecord(known, record)) return
   cell.table.disks.put(record)
   cell.view.setRecord(record)
+  cell.wake.reporter()
 }
 
 function isSameRecord(one: DiskRecord, other: DiskRecord): boolean {

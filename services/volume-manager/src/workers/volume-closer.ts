@@ -17,8 +17,6 @@ import { TaskPool } from '../task-pool.ts'
 const INTERVAL_MS = 500
 /** Volumes closed at one time. */
 const CLOSINGS_MAX = 4
-/** How long a copy that is away may keep its volume from being closed. */
-const ABSENCE_MS_MAX = 5_000
 /** A failed attempt is followed by a pause that doubles up to this. */
 const RETRY_PAUSE_MS_MIN = 500
 const RETRY_PAUSE_MS_MAX = 30_000
@@ -134,11 +132,11 @@ export class VolumeCloser {
    * barred disk does not come back by itself.
    */
   #mayWaitFor(extent: ExtentPlacement, progress: Progress): boolean {
-    const { view, clock } = this.#cell
+    const { view, clock, config } = this.#cell
     const state = view.state(extent.diskUuid)
     if (state === 'suspect' || state === 'out') return false
     const awaySinceMs = view.unreachableSinceMs(extent.diskUuid) ?? progress.sinceMs
     const sinceMs = Math.min(awaySinceMs, progress.sinceMs)
-    return clock.monotonicMs() - sinceMs < ABSENCE_MS_MAX
+    return clock.monotonicMs() - sinceMs < config.closeWaitMs
   }
 }
