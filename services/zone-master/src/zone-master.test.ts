@@ -146,6 +146,7 @@ it('a master without genesis does not start, and init does not run twice', async
   const master = await ZoneMaster.create(zone.config())
   closers.push(() => master[Symbol.asyncDispose]())
   expect(await codeOf(master.start())).toBe('genesis-missing')
+  expect(await zone.coordinator.members('zone-master')).toEqual([])
   initialiseZoneMaster(zone.config())
   expect(await codeOf(Promise.resolve().then(() => initialiseZoneMaster(zone.config())))).toBe(
     'already-initialised',

@@ -115,10 +115,16 @@ export class ZoneMaster implements Service {
     this.#loggers.master.info({ config: this.#config }, 'starting')
     this.#stack.defer(() => this.#coordinator.close())
     this.#stack.defer(() => this.#peers.close())
-    await this.#listen()
-    this.#startWorkers()
-    const patience = this.#clock.sleep(START_TAKE_OVER_WAIT_MS)
-    await Promise.race([this.#campaigner.firstTakeOver, patience])
+    try {
+      await this.#listen()
+      this.#startWorkers()
+      const patience = this.#clock.sleep(START_TAKE_OVER_WAIT_MS)
+      await Promise.race([this.#campaigner.firstTakeOver, patience])
+    } catch (error) {
+      // Nobody should look for a process that does not start.
+      await this[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   /** Gives leadership back, lets open calls end, and closes what was opened, last first. */
