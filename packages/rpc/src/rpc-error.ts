@@ -12,7 +12,8 @@ const TRAILER = 'kura-error-bin'
 /**
  * What a status means that carries no trailer, so comes from the transport and not from a handler.
  * A peer that dies in mid-call can show as CANCELLED or UNKNOWN; our own cancelling never gets
- * here, because the client looks at its signal first.
+ * here, because the client looks at its signal first. UNIMPLEMENTED means that another process
+ * listens where the peer was: it took a port that a dead one had.
  */
 const CODE_OF_BARE_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
   [status.CANCELLED, 'unavailable'],
@@ -21,7 +22,7 @@ const CODE_OF_BARE_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, Erro
   [status.DEADLINE_EXCEEDED, 'deadline-exceeded'],
   [status.INVALID_ARGUMENT, 'invalid-argument'],
   [status.RESOURCE_EXHAUSTED, 'overloaded'],
-  [status.UNIMPLEMENTED, 'unimplemented'],
+  [status.UNIMPLEMENTED, 'unavailable'],
 ])
 
 /** The gRPC status of an error, with the error itself in its trailer. */

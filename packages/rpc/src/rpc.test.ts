@@ -211,6 +211,20 @@ it('an answer `not-leader` makes the client ask for the address again, naming th
   await client.createGate({ bucketId: 1n })
 })
 
+it('another service on the port of a dead peer is no peer: the address is asked again', async () => {
+  const stranger = new RpcServer({ identity: identity({ kind: 'storage-node' }) })
+  const taken = await stranger.listen('127.0.0.1:0')
+  closers.push(() => stranger.close({ graceMs: 0 }))
+  const { address } = await startIndex({ createGate: async () => ({}) })
+  const client = createRpcClient(BlockIndex, {
+    identity: identity(),
+    resolve: async (failed) => (failed === undefined ? taken : address),
+  })
+  closers.push(() => client.close())
+  expect((await failure(client.createGate({ bucketId: 1n }))).code).toBe('unavailable')
+  await client.createGate({ bucketId: 1n })
+})
+
 it('a message above 4 MiB passes and one above 16 MiB is refused', async () => {
   const { address } = await startIndex({ locateBlock: async () => ({ found: true }) })
   const client = indexClient(async () => address)

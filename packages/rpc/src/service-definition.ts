@@ -49,7 +49,7 @@ export interface CallOptions {
 export type RpcClientOf<S extends ServiceDescriptor> = {
   readonly [Name in keyof S['method']]: RpcCall<S['method'][Name]>
 } & {
-  /** Ends the connection; calls under way fail. */
+  /** Takes no more calls; those under way end by themselves. */
   close(): void
 }
 
