@@ -1,82 +1,346 @@
-import type {
-  BlockHash,
-  Clock,
-  Disk,
-  ExtentId,
-  Random,
-  RecordSummary,
-  Slab,
-  SlabPool,
+/**
+ * All extents of one disk, for one process at a time. Opening takes the lock, checks whose disk it
+ * is, and freezes what an earlier process left open; after that every answer of an append, a freeze,
+ * a seal or a new epoch is durable.
+ */
+import {
+  KuraError,
+  mark,
+  type BlockHash,
+  type DiskLock,
+  type ExtentId,
+  type RecordSummary,
+  type Slab,
 } from '@kura/core'
+import { EPOCH_PATH, extentPath, LOCK_PATH, PROBE_PATH } from './disk-paths.ts'
+import { composePageZero, createExtentFile } from './extent-file.ts'
+import type { Extent } from './extent.ts'
 import type {
   DiskIdentity,
   DiskSpace,
-  ExtentEvent,
   ExtentReport,
   ExtentSpec,
   Fullness,
   MediaVerification,
   RecordToAppend,
-  ScrubStep,
 } from './extent-report.ts'
+import type { ExtentStoreOptions } from './extent-store-options.ts'
+import { encodeEpoch, readEpoch, readIdentity } from './identity.ts'
+import { readRecord } from './read-record.ts'
+import { ScratchExtent } from './scratch-extent.ts'
+import { Scrubber } from './scrubber.ts'
+import { clearScratch, loadExtents } from './start-store.ts'
+import type { StoreContext } from './store-context.ts'
+import { composeParts, type StoreParts } from './store-parts.ts'
+import { UnsealedExtent } from './unsealed-extent.ts'
 
-export interface ExtentStoreSettings {
-  /** Used per cent of the disk from which `fullness` says so. */
-  readonly warnPercent?: number
-  readonly noNewExtentsPercent?: number
-  readonly noWritesPercent?: number
-  /** Room kept in each extent for what closing adds; default: 8 full records, at most 1/8 of it. */
-  readonly closingSlackBytes?: number
-  /** Record indexes of sealed extents kept in memory. */
-  readonly indexCacheBytesMax?: number
-}
-
-export interface ExtentStoreOptions {
-  readonly disk: Disk
-  readonly expected: Pick<DiskIdentity, 'pocket' | 'zone' | 'cellId' | 'osdId'>
-  readonly clock: Clock
-  readonly random: Random
-  /** The background share: recovery, sealing, scrubbing. Each operation takes one slab at a time. */
-  readonly slabs: SlabPool
-  readonly settings?: ExtentStoreSettings
-  readonly onEvent?: (event: ExtentEvent) => void
-}
-
-export declare class Scrubber {
-  step(maxBytes: number): Promise<ScrubStep>
-}
-
-export declare class ScratchExtent {
-  append(record: RecordToAppend): Promise<void>
-  publish(expectedDigest: string): Promise<ExtentReport>
-  discard(): Promise<void>
-}
-
-export declare class ExtentStore {
-  static open(options: ExtentStoreOptions): Promise<ExtentStore>
+export class ExtentStore {
   readonly identity: DiskIdentity
-  get epoch(): number
-  get suspect(): boolean
-  raiseEpoch(epoch: number): Promise<void>
-  checkEpoch(epoch: number): Promise<void>
-  createExtent(spec: ExtentSpec): Promise<void>
-  append(extentId: ExtentId, record: RecordToAppend): Promise<{ readonly offsetBytes: number }>
-  locate(
+  readonly #context: StoreContext
+  readonly #lock: DiskLock
+  readonly #closing: AbortController
+  readonly #background: ReadonlySet<Promise<unknown>>
+  readonly #extents: Map<ExtentId, Extent>
+  readonly #creating = new Map<ExtentId, Promise<void>>()
+  readonly #building = new Set<ExtentId>()
+  #epoch: number
+  #raising: Promise<void> = Promise.resolve()
+  #verifying: Promise<MediaVerification> | undefined
+
+  private constructor(parts: StoreParts, epoch: number) {
+    this.identity = parts.context.identity
+    this.#context = parts.context
+    this.#lock = parts.lock
+    this.#closing = parts.closing
+    this.#background = parts.background
+    this.#extents = parts.extents
+    this.#epoch = epoch
+  }
+
+  /**
+   * Opens the disk of this storage node. Throws `locked`, `genesis-missing`, `identity-mismatch`,
+   * `format-invalid`, `format-too-new`. Durable: every extent of an earlier process is sealed or
+   * frozen.
+   */
+  static async open(options: ExtentStoreOptions): Promise<ExtentStore> {
+    const lock = await options.disk.lock(LOCK_PATH)
+    try {
+      const identity = await readIdentity(options.disk, options.expected)
+      const epoch = await readEpoch(options.disk)
+      const parts = await composeParts(options, identity, lock)
+      await clearScratch(parts.context)
+      for (const [id, extent] of await loadExtents(parts.context)) parts.extents.set(id, extent)
+      return new ExtentStore(parts, epoch)
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
+  }
+
+  /** The highest epoch obeyed. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** Whether the disk acknowledges nothing, because a sync failed in this or an earlier process. */
+  get suspect(): boolean {
+    return this.#context.health.suspect
+  }
+
+  /** Durable when it returns. Throws `stale-epoch` for a lower one. */
+  async raiseEpoch(epoch: number): Promise<void> {
+    const before = this.#raising
+    this.#raising = before.catch(() => undefined).then(() => this.#raiseEpoch(epoch))
+    await this.#raising
+  }
+
+  /** Before an order is obeyed: the same, without a write where the epoch is known. */
+  async checkEpoch(epoch: number): Promise<void> {
+    if (epoch !== this.#epoch) await this.raiseEpoch(epoch)
+  }
+
+  async #raiseEpoch(epoch: number): Promise<void> {
+    if (epoch < this.#epoch) {
+      throw new KuraError('stale-epoch', 'a newer leader has been obeyed on this disk', {
+        details: { epoch, highestEpoch: this.#epoch },
+      })
+    }
+    if (epoch === this.#epoch) return
+    const { health } = this.#context
+    health.assertTrusted()
+    mark('disk.epoch.before', { epoch })
+    await health.writeFileDurably(EPOCH_PATH, encodeEpoch(epoch))
+    this.#epoch = epoch
+    mark('disk.epoch.durable', { epoch })
+  }
+
+  /**
+   * An open extent. Durable when it returns: file, page 0 and name. The same order again is fine
+   * while the extent is open; `extent-frozen` after that, `extent-exists` for another order.
+   */
+  async createExtent(spec: ExtentSpec): Promise<void> {
+    const { extentId } = spec
+    await this.#creating.get(extentId)
+    const known = this.#extents.get(extentId)
+    if (known !== undefined) {
+      assertSameOrder(known, spec)
+      return
+    }
+    this.#assertFree(extentId)
+    const creating = this.#createExtent(spec).finally(() => this.#creating.delete(extentId))
+    this.#creating.set(extentId, creating)
+    await creating
+  }
+
+  async #createExtent(spec: ExtentSpec): Promise<void> {
+    const context = this.#context
+    const page = composePageZero(context, spec)
+    await context.health.refreshSpace()
+    await this.#assertRoom('no-new-extents')
+    const file = await createExtentFile(context, page)
+    const path = extentPath(page.extentId)
+    this.#extents.set(page.extentId, new UnsealedExtent(context, { page, path, file }))
+    mark('extent.create.durable', { extentId: page.extentId })
+  }
+
+  /**
+   * Durable when it returns. Of a hash that the extent holds already the existing record is the
+   * answer. Throws `extent-unknown`, `extent-frozen`, `extent-full`, `disk-full`, `disk-suspect`,
+   * `disk-error`, `record-damaged` when the slab does not have its CRC, `overloaded`.
+   */
+  async append(
+    extentId: ExtentId,
+    record: RecordToAppend,
+  ): Promise<{ readonly offsetBytes: number }> {
+    const extent = this.#extent(extentId)
+    await this.#assertRoom('no-writes')
+    if (!(extent instanceof UnsealedExtent)) throw refusal('extent-frozen', extent)
+    return { offsetBytes: await extent.append(record) }
+  }
+
+  /** Throws `extent-unknown`, `record-unknown`, `record-damaged`. */
+  async locate(
     extentId: ExtentId,
     hash: BlockHash,
-  ): Promise<RecordSummary & { readonly offsetBytes: number }>
-  read(extentId: ExtentId, hash: BlockHash, slab: Slab): Promise<RecordSummary>
-  freeze(extentId: ExtentId): Promise<ExtentReport>
-  listRecords(extentId: ExtentId): Promise<readonly RecordSummary[]>
-  completeAppend(extentId: ExtentId, record: RecordToAppend): Promise<void>
-  seal(extentId: ExtentId, expectedDigest: string): Promise<ExtentReport>
-  beginBuild(spec: ExtentSpec): Promise<ScratchExtent>
-  report(extentId: ExtentId): ExtentReport
-  reports(): readonly ExtentReport[]
-  fullness(): Fullness
-  space(): Promise<DiskSpace>
-  scrubber(): Scrubber
-  verifyFromMedia(): Promise<MediaVerification>
-  probe(): Promise<number>
-  close(): Promise<void>
+  ): Promise<RecordSummary & { readonly offsetBytes: number }> {
+    return await this.#extent(extentId).locate(hash)
+  }
+
+  /**
+   * The payload into `slab.payload[0..sizeBytes)`, its CRC checked. The store holds the slab until
+   * its I/O is done. Throws as `locate`, and `disk-error`.
+   */
+  async read(extentId: ExtentId, hash: BlockHash, slab: Slab): Promise<RecordSummary> {
+    const extent = this.#extent(extentId)
+    const location = await extent.locate(hash)
+    return await readRecord(this.#context, { page: extent.page, path: extent.path, location }, slab)
+  }
+
+  /** Durable when it returns: no client append ever again. Everything answered is in the report. */
+  async freeze(extentId: ExtentId): Promise<ExtentReport> {
+    const extent = this.#extent(extentId)
+    if (extent instanceof UnsealedExtent) await extent.freeze()
+    return this.report(extentId)
+  }
+
+  /** The complete, verified records of a frozen or sealed extent. Throws `state-conflict`. */
+  async listRecords(extentId: ExtentId): Promise<readonly RecordSummary[]> {
+    return await this.#extent(extentId).listRecords()
+  }
+
+  /**
+   * A record that closing found on another copy, behind the last byte ever written. Only where the
+   * report says `canComplete`. Durable when it returns. Throws `state-conflict`, and as `append`.
+   */
+  async completeAppend(extentId: ExtentId, record: RecordToAppend): Promise<void> {
+    const extent = this.#extent(extentId)
+    if (!(extent instanceof UnsealedExtent)) throw refusal('state-conflict', extent)
+    await extent.completeAppend(record)
+  }
+
+  /**
+   * Durable when it returns: index, chunk table, footer and the final length. Sealing again with the
+   * same digest is fine. Throws `digest-mismatch`, `state-conflict`, `extent-full`, and as `append`.
+   */
+  async seal(extentId: ExtentId, expectedDigest: string): Promise<ExtentReport> {
+    const extent = this.#extent(extentId)
+    if (extent instanceof UnsealedExtent) {
+      const sealed = await extent.seal(expectedDigest)
+      this.#extents.set(extentId, sealed)
+      return sealed.report()
+    }
+    const report = extent.report()
+    if (report.digest === expectedDigest) return report
+    throw refusal('digest-mismatch', extent)
+  }
+
+  /** An extent to be built from other copies, in scratch until it is published whole. */
+  async beginBuild(spec: ExtentSpec): Promise<ScratchExtent> {
+    const { extentId } = spec
+    this.#assertFree(extentId)
+    this.#building.add(extentId)
+    const onEnd = (sealed: Extent | undefined): void => {
+      this.#building.delete(extentId)
+      if (sealed !== undefined) this.#extents.set(extentId, sealed)
+    }
+    try {
+      await this.#assertRoom('no-writes')
+      return await ScratchExtent.begin(this.#context, spec, onEnd)
+    } catch (error) {
+      onEnd(undefined)
+      throw error
+    }
+  }
+
+  /** Throws `extent-unknown`. */
+  report(extentId: ExtentId): ExtentReport {
+    return this.#extent(extentId).report()
+  }
+
+  reports(): readonly ExtentReport[] {
+    return [...this.#extents.values()].map((extent) => extent.report())
+  }
+
+  /** As of the last look at the space. */
+  fullness(): Fullness {
+    return this.#context.health.fullness()
+  }
+
+  async space(): Promise<DiskSpace> {
+    return await this.#context.health.refreshSpace()
+  }
+
+  /** A scrubber with its own place in its own pass. */
+  scrubber(): Scrubber {
+    return new Scrubber(this.#context, this.#extents)
+  }
+
+  /**
+   * Reads every extent from the medium. Where all of it verifies, the durable suspicion is lifted;
+   * a process that saw a sync fail itself still acknowledges nothing until it is started again.
+   */
+  async verifyFromMedia(): Promise<MediaVerification> {
+    this.#verifying ??= this.#verifyFromMedia().finally(() => {
+      this.#verifying = undefined
+    })
+    return await this.#verifying
+  }
+
+  async #verifyFromMedia(): Promise<MediaVerification> {
+    const verification = await this.scrubber().finishPass()
+    if (verification.damages.length === 0) await this.#context.health.liftSuspicion()
+    return verification
+  }
+
+  /** Milliseconds that a small durable write takes. Throws what the disk says. */
+  async probe(): Promise<number> {
+    const { clock, health } = this.#context
+    health.assertTrusted()
+    const startMs = clock.monotonicMs()
+    await health.writeFileDurably(PROBE_PATH, Buffer.from(`${String(clock.nowMs())}\n`))
+    return clock.monotonicMs() - startMs
+  }
+
+  /** Waits for the I/O in flight and gives the disk back. What is open is frozen by the next start. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort(new KuraError('shutting-down', 'the store is closing'))
+    for (const extent of this.#extents.values()) {
+      if (extent instanceof UnsealedExtent) await extent.close()
+    }
+    await Promise.allSettled([...this.#background, this.#raising])
+    await this.#context.health.settle()
+    this.#context.files.closeAll()
+    await this.#lock.release()
+  }
+
+  #extent(extentId: ExtentId): Extent {
+    this.#closing.signal.throwIfAborted()
+    const extent = this.#extents.get(extentId)
+    if (extent !== undefined) return extent
+    throw new KuraError('extent-unknown', 'the disk has no such extent', { details: { extentId } })
+  }
+
+  #assertFree(extentId: ExtentId): void {
+    this.#closing.signal.throwIfAborted()
+    const isTaken =
+      this.#extents.has(extentId) || this.#creating.has(extentId) || this.#building.has(extentId)
+    if (!isTaken) return
+    throw new KuraError('extent-exists', 'the extent exists already', { details: { extentId } })
+  }
+
+  /** Throws `disk-suspect`, and `disk-full` when the disk is as full as that or fuller. */
+  async #assertRoom(refusedFrom: 'no-new-extents' | 'no-writes'): Promise<void> {
+    const { health } = this.#context
+    health.assertTrusted()
+    const fullness = await health.freshFullness()
+    if (fullness !== 'no-writes' && fullness !== refusedFrom) return
+    throw new KuraError('disk-full', 'the disk keeps the rest of its space in reserve', {
+      details: { fullness },
+      hint: 'Add disks; what is stored stays readable.',
+    })
+  }
+}
+
+function assertSameOrder(known: Extent, spec: ExtentSpec): void {
+  const { page } = known
+  const { extentId } = spec
+  const isSame =
+    page.volumeId === spec.volumeId && page.bucketId === spec.bucketId && page.salt === spec.salt
+  if (!isSame) {
+    throw new KuraError('extent-exists', 'an extent of this id belongs to another volume', {
+      details: { extentId, volumeId: page.volumeId },
+    })
+  }
+  if (known.report().state !== 'open') throw refusal('extent-frozen', known)
+}
+
+function refusal(
+  code: 'extent-frozen' | 'state-conflict' | 'digest-mismatch',
+  extent: Extent,
+): KuraError {
+  const { extentId, state } = extent.report()
+  return new KuraError(code, `not possible while the extent is ${state}`, {
+    details: { extentId, state },
+  })
 }

@@ -11,5 +11,10 @@ export type {
   RecordToAppend,
   ScrubStep,
 } from './extent-report.ts'
-export { ExtentStore, ScratchExtent, Scrubber } from './extent-store.ts'
-export type { ExtentStoreOptions, ExtentStoreSettings } from './extent-store.ts'
+export { ExtentStore } from './extent-store.ts'
+export type { ExtentStoreOptions, ExtentStoreSettings } from './extent-store-options.ts'
+export { initialiseDisk } from './identity.ts'
+export type { ExpectedIdentity } from './identity.ts'
+export { NodeDisk } from './node-disk.ts'
+export { ScratchExtent } from './scratch-extent.ts'
+export { Scrubber } from './scrubber.ts'

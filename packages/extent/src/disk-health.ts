@@ -1,0 +1,153 @@
+/**
+ * Whether this disk may acknowledge, and how full it is.
+ *
+ * After a failed sync nothing that was written can be trusted: the kernel may have marked the lost
+ * pages clean. From then on this process acknowledges nothing, a durable mark makes the next start
+ * suspect too, and only a reading of everything from media lifts it: for a process that started
+ * suspect at once, for the one that saw the failure with its next start.
+ */
+import { KuraError, type Clock, type Disk, type File } from '@kura/core'
+import { diskFailure, systemCode } from './disk-failure.ts'
+import { ROOT, SUSPECT_PATH } from './disk-paths.ts'
+import type { DiskSpace, ExtentEvent, Fullness } from './extent-report.ts'
+
+/** Appends look at the space again after this time. */
+const SPACE_AGE_MS_MAX = 1_000
+/** These say that nothing was written, not that something was lost. */
+const HARMLESS_CODES: readonly string[] = ['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENFILE']
+
+export interface FullnessSettings {
+  readonly warnPercent: number
+  readonly noNewExtentsPercent: number
+  readonly noWritesPercent: number
+}
+
+export interface DiskHealthOptions {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly settings: FullnessSettings
+  readonly emit: (event: ExtentEvent) => void
+}
+
+export class DiskHealth {
+  readonly #options: DiskHealthOptions
+  #isMarkedSuspect: boolean
+  #sawFailedSync = false
+  #space: DiskSpace
+  #spaceReadAtMs: number
+  #marking: Promise<void> = Promise.resolve()
+
+  private constructor(options: DiskHealthOptions, isSuspect: boolean, space: DiskSpace) {
+    this.#options = options
+    this.#isMarkedSuspect = isSuspect
+    this.#space = space
+    this.#spaceReadAtMs = options.clock.monotonicMs()
+  }
+
+  static async open(options: DiskHealthOptions): Promise<DiskHealth> {
+    const isSuspect = (await options.disk.stat(SUSPECT_PATH)) !== undefined
+    return new DiskHealth(options, isSuspect, await options.disk.space())
+  }
+
+  get suspect(): boolean {
+    return this.#isMarkedSuspect || this.#sawFailedSync
+  }
+
+  /** Throws `disk-suspect`. */
+  assertTrusted(): void {
+    if (!this.suspect) return
+    throw new KuraError('disk-suspect', 'a sync failed on this disk: it acknowledges nothing', {
+      hint: 'Read everything from media with `kura disk verify`, or replace the disk.',
+    })
+  }
+
+  becomeSuspect(reason: string): void {
+    if (this.#sawFailedSync) return
+    this.#sawFailedSync = true
+    this.#options.emit({ kind: 'suspect', reason })
+    // Best effort: the disk has just shown that it may not keep what it is given.
+    this.#marking = this.#options.disk
+      .writeFileDurably(SUSPECT_PATH, Buffer.from(`${reason}\n`))
+      .then(
+        () => {
+          this.#isMarkedSuspect = true
+        },
+        () => undefined,
+      )
+  }
+
+  /** Durable when it returns; a failure makes the disk suspect. */
+  async sync(file: File, what: string): Promise<void> {
+    try {
+      await file.sync()
+    } catch (error) {
+      this.#failSync(error, what)
+    }
+  }
+
+  /** Durable: every entry of the directory; a failure makes the disk suspect. */
+  async syncDirectory(path: string): Promise<void> {
+    try {
+      await this.#options.disk.syncDirectory(path)
+    } catch (error) {
+      this.#failSync(error, `sync of ${path}`)
+    }
+  }
+
+  /** Durable: bytes and directory entry. One of its syncs may be what fails. */
+  async writeFileDurably(path: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#options.disk.writeFileDurably(path, bytes)
+    } catch (error) {
+      if (HARMLESS_CODES.includes(systemCode(error))) throw diskFailure(error, `write of ${path}`)
+      this.#failSync(error, `write of ${path}`)
+    }
+  }
+
+  /** After everything was read from media and found whole. Durable: the mark is gone. */
+  async liftSuspicion(): Promise<void> {
+    await this.#marking
+    const { disk } = this.#options
+    if ((await disk.stat(SUSPECT_PATH)) !== undefined) {
+      await disk.unlink(SUSPECT_PATH)
+      await this.syncDirectory(ROOT)
+    }
+    this.#isMarkedSuspect = false
+  }
+
+  async refreshSpace(): Promise<DiskSpace> {
+    this.#spaceReadAtMs = this.#options.clock.monotonicMs()
+    this.#space = await this.#options.disk.space()
+    return this.#space
+  }
+
+  /** From a figure that is at most a second old. */
+  async freshFullness(): Promise<Fullness> {
+    const ageMs = this.#options.clock.monotonicMs() - this.#spaceReadAtMs
+    if (ageMs >= SPACE_AGE_MS_MAX) await this.refreshSpace()
+    return this.fullness()
+  }
+
+  fullness(): Fullness {
+    const { totalBytes, freeBytes } = this.#space
+    const usedPercent = totalBytes === 0 ? 100 : (100 * (totalBytes - freeBytes)) / totalBytes
+    const { settings } = this.#options
+    if (usedPercent >= settings.noWritesPercent) return 'no-writes'
+    if (usedPercent >= settings.noNewExtentsPercent) return 'no-new-extents'
+    return usedPercent >= settings.warnPercent ? 'warn' : 'ok'
+  }
+
+  /** Resolves when no mark is being written. */
+  async settle(): Promise<void> {
+    await this.#marking
+  }
+
+  #failSync(error: unknown, what: string): never {
+    this.becomeSuspect(`${what} failed: ${systemCode(error) || String(error)}`)
+    throw new KuraError('disk-suspect', `${what} failed`, {
+      details: { systemCode: systemCode(error) },
+      cause: error,
+      hint: 'Read everything from media with `kura disk verify`, or replace the disk.',
+    })
+  }
+}

@@ -1,0 +1,83 @@
+/** The steps of a start that come before the first request: scratch, then every extent. */
+import { PAGE_SIZE_BYTES, type ExtentId } from '@kura/core'
+import { EXTENTS_DIRECTORY, extentIdOfName, SCRATCH_DIRECTORY, scratchPath } from './disk-paths.ts'
+import type { Extent } from './extent.ts'
+import { isAllZero } from './format.ts'
+import { isPageZeroOf, loadExtent } from './load-extent.ts'
+import { UNFINISHED_SUFFIX } from './node-disk.ts'
+import { removeScratchName } from './extent-file.ts'
+import { withSlab, type StoreContext } from './store-context.ts'
+
+/** Extents looked at together: enough to keep a disk busy, few enough for the thread pool. */
+const LOADS_MAX = 2
+
+/**
+ * Clears scratch, the one place that a start may clear: of files that are ours by name and page 0,
+ * or in which nothing was written yet. The names in `extents/` are made durable first, because one
+ * of them may be the other name of such a file.
+ */
+export async function clearScratch(context: StoreContext): Promise<void> {
+  const names = await context.disk.list(SCRATCH_DIRECTORY)
+  if (names.length === 0) return
+  await context.disk.syncDirectory(EXTENTS_DIRECTORY)
+  for (const name of names) {
+    const extentId = extentIdOfName(name, '.extent')
+    if (extentId !== undefined && (await isOwnScratch(context, extentId))) {
+      await removeScratchName(context, extentId)
+      context.emit({ kind: 'scratch-cleared', path: scratchPath(extentId) })
+    } else {
+      const path = `${SCRATCH_DIRECTORY}/${name}`
+      context.emit({ kind: 'not-understood', path, reason: 'not provably an extent of this disk' })
+    }
+  }
+}
+
+async function isOwnScratch(context: StoreContext, extentId: ExtentId): Promise<boolean> {
+  const path = scratchPath(extentId)
+  const file = await context.disk.open(path, { mode: 'read', direct: true })
+  try {
+    return await withSlab(context, PAGE_SIZE_BYTES, async (slab) => {
+      const page = slab.bytes.subarray(0, PAGE_SIZE_BYTES).fill(0)
+      await file.read(page, 0)
+      return isAllZero(page) || isPageZeroOf(page, extentId, context)
+    })
+  } finally {
+    await file.close()
+  }
+}
+
+/** Every extent on the disk; what is not understood is told and left alone. */
+export async function loadExtents(context: StoreContext): Promise<Map<ExtentId, Extent>> {
+  const extents = new Map<ExtentId, Extent>()
+  const waiting = await listExtentIds(context)
+  const work = async (): Promise<void> => {
+    for (let extentId = waiting.pop(); extentId !== undefined; extentId = waiting.pop()) {
+      const extent = await loadExtent(context, extentId)
+      if (extent !== undefined) extents.set(extentId, extent)
+    }
+  }
+  await Promise.all(Array.from({ length: LOADS_MAX }, work))
+  return extents
+}
+
+async function listExtentIds(context: StoreContext): Promise<ExtentId[]> {
+  const extentIds: ExtentId[] = []
+  for (const name of await context.disk.list(EXTENTS_DIRECTORY)) {
+    const extentId = extentIdOfName(name, '.extent')
+    if (extentId !== undefined) {
+      extentIds.push(extentId)
+    } else if (!isKnownCompanion(name)) {
+      const path = `${EXTENTS_DIRECTORY}/${name}`
+      context.emit({ kind: 'not-understood', path, reason: 'not a name that Kura gives' })
+    }
+  }
+  return extentIds
+}
+
+/** Freeze marks, and freeze marks whose writing was interrupted. */
+function isKnownCompanion(name: string): boolean {
+  const finished = name.endsWith(UNFINISHED_SUFFIX)
+    ? name.slice(0, -UNFINISHED_SUFFIX.length)
+    : name
+  return extentIdOfName(finished, '.frozen') !== undefined
+}

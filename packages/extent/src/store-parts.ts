@@ -1,0 +1,71 @@
+/** Composes what the parts of one store share. */
+import { isKuraError, type DiskLock, type ExtentId } from '@kura/core'
+import { DiskHealth } from './disk-health.ts'
+import type { Extent } from './extent.ts'
+import type { DiskIdentity, ExtentEvent } from './extent-report.ts'
+import {
+  closingSlackBytes,
+  fullnessSettings,
+  indexCacheBytesMax,
+  type ExtentStoreOptions,
+} from './extent-store-options.ts'
+import { IndexCache } from './index-cache.ts'
+import { OpenFiles } from './open-files.ts'
+import type { StoreContext } from './store-context.ts'
+import { UnsealedExtent } from './unsealed-extent.ts'
+
+export interface StoreParts {
+  readonly context: StoreContext
+  readonly lock: DiskLock
+  readonly closing: AbortController
+  readonly background: ReadonlySet<Promise<unknown>>
+  readonly extents: Map<ExtentId, Extent>
+}
+
+export async function composeParts(
+  options: ExtentStoreOptions,
+  identity: DiskIdentity,
+  lock: DiskLock,
+): Promise<StoreParts> {
+  const { disk, clock, slabs, settings = {} } = options
+  const extents = new Map<ExtentId, Extent>()
+  const background = new Set<Promise<unknown>>()
+  const closing = new AbortController()
+  const emit = (event: ExtentEvent): void => {
+    noteDamage(extents, event)
+    options.onEvent?.(event)
+  }
+  const context: StoreContext = {
+    disk,
+    clock,
+    slabs,
+    identity,
+    health: await DiskHealth.open({ disk, clock, emit, settings: fullnessSettings(settings) }),
+    files: new OpenFiles(disk),
+    indexes: new IndexCache(indexCacheBytesMax(settings)),
+    closingSlackBytesOf: (capacityBytes) => closingSlackBytes(settings, capacityBytes),
+    closing: closing.signal,
+    emit,
+    inBackground: (work) => {
+      keepUntilDone(background, work)
+    },
+  }
+  return { context, lock, closing, background, extents }
+}
+
+/** A record that is damaged on the medium is no longer one that closing may count on. */
+function noteDamage(extents: ReadonlyMap<ExtentId, Extent>, event: ExtentEvent): void {
+  if (event.kind !== 'damage') return
+  const extent = extents.get(event.damage.extentId)
+  if (extent instanceof UnsealedExtent) extent.noteDamage(event.damage)
+}
+
+/** Operating errors end here: whoever asks next meets them again. A bug still ends the process. */
+function keepUntilDone(background: Set<Promise<unknown>>, work: Promise<unknown>): void {
+  const guarded = work
+    .catch((error: unknown) => {
+      if (!isKuraError(error)) throw error
+    })
+    .finally(() => background.delete(guarded))
+  background.add(guarded)
+}
