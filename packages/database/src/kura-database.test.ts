@@ -89,7 +89,7 @@ it('a refused row is a conflict, and the transaction may go on', () => {
   expect(ids()).toEqual([1, 2])
 })
 
-it('a full disk refuses the transaction, stores nothing of it and leaves the database usable', () => {
+it('a full disk refuses the transaction, stores nothing of it, and work goes on', () => {
   database.prepare('pragma max_page_count = 12').get()
   const insert = database.prepare('insert into things values (?, ?)')
   const fill = (): void => {

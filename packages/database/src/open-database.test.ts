@@ -117,12 +117,12 @@ it('a second opener is refused, and the owner goes on', () => {
   next.close()
 })
 
-it('another process is refused while this one owns the database, and the lock dies with a kill', async () => {
+it('another process is refused as long as the owner lives, and the lock dies with it', async () => {
   const script = `
     import { openDatabase } from './src/index.ts'
     openDatabase({ path: process.argv[1], expected: JSON.parse(process.argv[2]),
       migrations: [JSON.parse(process.argv[3])] })
-    console.log('open')
+    process.stdout.write('open')
     setInterval(() => {}, 1000)`
   const child = spawn(
     process.execPath,

@@ -1,5 +1,5 @@
 import { hashFromBytes, parseBucketId } from '@kura/core'
-import { encodeRecorded } from './block-row.ts'
+import { encodeRecorded } from '../row-messages.ts'
 import type { BlockIndexHandlers, HandlerParts } from './handler.ts'
 
 /** A dedupe answer is a put. Durable: the row as it is answered. */

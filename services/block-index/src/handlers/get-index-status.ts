@@ -1,4 +1,4 @@
-import { encodeIncarnation } from './block-row.ts'
+import { encodeIncarnation } from '../row-messages.ts'
 import type { BlockIndexHandlers, HandlerParts } from './handler.ts'
 
 export function getIndexStatus(parts: HandlerParts): BlockIndexHandlers['getIndexStatus'] {

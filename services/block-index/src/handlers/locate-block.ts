@@ -1,6 +1,6 @@
 import { hashFromBytes } from '@kura/core'
 import { isLive } from '../store/index-store.ts'
-import { encodeIncarnation, encodeRow } from './block-row.ts'
+import { encodeIncarnation, encodeRow } from '../row-messages.ts'
 import type { BlockIndexHandlers, HandlerParts } from './handler.ts'
 
 /** The row of a block, live or not. Rests on committed rows only. */

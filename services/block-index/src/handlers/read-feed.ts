@@ -1,7 +1,7 @@
 import { FEED_PARTITION_COUNT, KuraError, type Incarnation } from '@kura/core'
 import type { ReadFeedRequest } from '@kura/proto'
 import type { FeedQuery } from '../store/index-store.ts'
-import { encodeIncarnation, encodeRow } from './block-row.ts'
+import { encodeIncarnation, encodeRow } from '../row-messages.ts'
 import type { BlockIndexHandlers, HandlerParts } from './handler.ts'
 
 const FEED_ROWS_MAX = 1000

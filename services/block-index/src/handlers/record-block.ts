@@ -1,7 +1,7 @@
 import { BLOCK_SIZE_BYTES_MAX, hashFromBytes, KuraError, parseBucketId } from '@kura/core'
 import type { RecordBlockRequest } from '@kura/proto'
 import type { BlockPut } from '../store/index-store.ts'
-import { encodeRecorded } from './block-row.ts'
+import { encodeRecorded } from '../row-messages.ts'
 import type { BlockIndexHandlers, HandlerParts } from './handler.ts'
 
 /** The put-row. Durable: the row as it is answered, so that the block can be acknowledged. */

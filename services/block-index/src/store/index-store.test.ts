@@ -197,7 +197,7 @@ describe.each(ENGINES)('the index store on $name', (engine) => {
     expect(await store.count()).toMatchObject({ rowCount: 20 })
   })
 
-  it('replace-if-still moves the row when it points at the lost bucket, and only then', async () => {
+  it('replace-if-still moves the row only from the bucket that was lost', async () => {
     const first = await one(store.recordBlock(putOf('a')))
     const healed = await one(store.recordBlock(putOf('a', { bucketId: Y, replaceBucketId: X })))
     expect(healed).toMatchObject({ row: { bucketId: Y }, newlyStored: true })
@@ -282,7 +282,7 @@ describe.each(ENGINES)('the index store on $name', (engine) => {
     expect(await store.locateBlock(hashOf('a'))).toBeDefined()
   })
 
-  it('a reader who follows the feed while puts come in misses none and sees each row last', async () => {
+  it('who follows the feed while puts come in misses none and ends with each row', async () => {
     const cursors = new Map(range(16).map((partition) => [partition, 0]))
     const seen = new Map<BlockHash, BlockRow>()
     const follow = async (): Promise<void> => {

@@ -71,7 +71,7 @@ export interface IndexStore {
     readonly hash: BlockHash
     readonly expectedBucketId: BucketId
   }): Promise<RecordedBlock>
-  /** The put-row, idempotent. Throws `gate-closed` where the row would have to join a shut bucket. */
+  /** The put-row, idempotent. Throws `gate-closed` where the row would join a shut bucket. */
   recordBlock(put: BlockPut): Promise<RecordedBlock>
   /** Idempotent; throws `gate-closed` for a bucket that was fenced. */
   createGate(bucketId: BucketId): Promise<void>

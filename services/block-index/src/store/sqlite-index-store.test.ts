@@ -67,7 +67,7 @@ it('the database under the store is in WAL mode and fully synchronous, at every 
   }
 })
 
-it('a batch tells its size and its time, and asks for a checkpoint when the log has grown', async () => {
+it('a batch tells its size, and a log that has grown asks for a checkpoint', async () => {
   const commits: number[] = []
   let dueCount = 0
   await open({
@@ -127,7 +127,7 @@ it('a row that breaks the schema is refused alone', async () => {
   expect(store.rowCount()).toBe(1)
 })
 
-it('a put revives a deleted row: another bucket, a stamp after the delete, the mark kept', async () => {
+it('a put revives a deleted row, is stamped after the delete and keeps its mark', async () => {
   await open()
   const other = parseBucketId(8)
   const { hash } = put('a')
@@ -184,7 +184,8 @@ function putUntilMark(mark: 'index.commit.before' | 'index.commit.after'): void 
     import { SqliteIndexStore } from './src/store/sqlite-index-store.ts'
     const [directory, mark] = process.argv.slice(1)
     const expected = databaseIdentity({ pocket: 'local', zone: 'a' })
-    const database = openDatabase({ path: databasePath(directory), expected, migrations: MIGRATIONS })
+    const path = databasePath(directory)
+    const database = openDatabase({ path, expected, migrations: MIGRATIONS })
     const store = new SqliteIndexStore({ database, clock: new SystemClock(), tMinMs: 1000 })
     const put = (text) => {
       setTimeout(() => {}, 1000) // the store's own timers do not keep a process alive

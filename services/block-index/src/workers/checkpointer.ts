@@ -1,7 +1,7 @@
 import type { Clock } from '@kura/core'
 import { Worker, type Logger } from '@kura/runtime'
 
-/** How long a quiet index keeps rows in the log alone; they are durable there, only slower to open. */
+/** How long a quiet index keeps rows in the log alone: durable there, only slower to open. */
 const CHECKPOINT_INTERVAL_MS = 2_000
 
 /** Moves the database's log into its file between batches; woken when the log has grown. */

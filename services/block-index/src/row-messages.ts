@@ -1,6 +1,6 @@
 /** Rows and incarnations as the initial values of messages. */
 import { hashToBytes, type Incarnation } from '@kura/core'
-import type { BlockRow, RecordedBlock } from '../store/index-store.ts'
+import type { BlockRow, RecordedBlock } from './store/index-store.ts'
 
 export function encodeRow(row: BlockRow) {
   return {
