@@ -215,3 +215,21 @@ it('a failing zone ends the whole tree soon, with its own error', async () => {
   await expect(client.putTree(source)).rejects.toMatchObject({ code: 'internal' })
   expect(frontend.seen.length).toBeLessThan(40)
 })
+
+it('files that cannot be opened are passed over, and counted and named', async () => {
+  const source = join(root, 'source')
+  mkdirSync(join(source, 'sub'), { recursive: true })
+  for (const name of ['a', 'b', 'c']) writeFileSync(join(source, name), name)
+  // Whoever runs the tests may read everything; a file that has gone cannot be opened by anyone.
+  frontend.fault = () => {
+    rmSync(join(source, 'b'), { force: true })
+    return undefined
+  }
+  client.close()
+  client = new KuraClient({ servers: [frontend.address], pocket: 'test', parallelism: 1 })
+  const put = await client.putTree(source)
+  expect(put).toMatchObject({ files: 2, problemCounts: { unreadable: 1, special: 0, changed: 0 } })
+  expect(put.problems).toMatchObject([{ path: join(source, 'b'), systemCode: 'ENOENT' }])
+  await client.getTree(put.text, join(root, 'target'))
+  expect(readdirSync(join(root, 'target'))).toEqual(['a', 'c', 'sub'])
+})
