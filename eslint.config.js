@@ -35,6 +35,7 @@ const SEAM_OWNERS = {
     'packages/coordination/src/**',
     'packages/client/src/**',
     'packages/cli/src/**',
+    'services/frontend/src/maps/map-file.ts',
   ],
   network: [
     'packages/transport/src/**',

@@ -1,0 +1,115 @@
+/**
+ * The application door for the client library: the block transport. The CRC of each block is
+ * verified here in both directions; the SHA-256 of a put as well, that of a get by the client.
+ */
+import { hashFromBytes, hashToBytes, KuraError, type BlockHash } from '@kura/core'
+import type { GetBlockRequest, PutBlockRequest, StatBlockRequest } from '@kura/proto'
+import type { Exchange } from '@kura/transport'
+import { audited, type AuditLine } from '../audit.ts'
+import type { FrontendContext } from '../frontend-context.ts'
+import { getBlock } from '../handlers/get-block.ts'
+import { putBlock } from '../handlers/put-block.ts'
+import { statBlock } from '../handlers/stat-block.ts'
+import type { LocatedBlock } from '../steps/locate-block.ts'
+
+/** Answers one exchange of a client. */
+export async function handleExchange(frontend: FrontendContext, exchange: Exchange): Promise<void> {
+  const requestId = exchange.request.requestId || newRequestId(frontend)
+  const { operation } = exchange.request
+  const line: AuditLine = {
+    door: 'block',
+    operation: operation.case ?? 'none',
+    requestId,
+    outcome: 'ok',
+  }
+  await audited(frontend, line, async () => {
+    switch (operation.case) {
+      case 'putBlock':
+        return await answerPut({ frontend, exchange, line, request: operation.value })
+      case 'getBlock':
+        return await answerGet({ frontend, exchange, line, request: operation.value })
+      case 'statBlock':
+        return await answerStat({ frontend, exchange, line, request: operation.value })
+      case 'hello':
+      case 'writeRecord':
+      case 'readRecord':
+      case undefined:
+        throw new KuraError('protocol-violation', 'not an operation of this listener')
+    }
+  })
+}
+
+interface Answering<Request> {
+  readonly frontend: FrontendContext
+  readonly exchange: Exchange
+  readonly line: AuditLine
+  readonly request: Request
+}
+
+async function answerPut(answering: Answering<PutBlockRequest>): Promise<void> {
+  const { frontend, exchange, line, request } = answering
+  const sizeBytes = exchange.payloadSizeBytes
+  if (request.sizeBytes === 0) throw new KuraError('block-empty', 'a block has at least one byte')
+  if (request.sizeBytes !== sizeBytes) {
+    throw new KuraError('protocol-violation', 'the payload is not of the announced size')
+  }
+  line.blockHash = request.hash.length === 0 ? undefined : hashFromBytes(request.hash)
+  line.sizeBytes = sizeBytes
+  const receipt = await putBlock(frontend, {
+    door: 'block',
+    requestId: line.requestId,
+    expectedHash: line.blockHash,
+    sizeBytes,
+    signal: exchange.signal,
+    readBody: async (target, onPiece) => await exchange.readPayload(target, { onPiece }),
+  })
+  if (receipt.newlyStored !== true) line.outcome = 'already-stored'
+  await exchange.respond({ outcome: { case: 'putBlock', value: receipt } })
+}
+
+async function answerGet(answering: Answering<GetBlockRequest>): Promise<void> {
+  const { frontend, exchange, line } = answering
+  const hash = parseHash(answering)
+  const block = await getBlock(frontend, {
+    door: 'block',
+    requestId: line.requestId,
+    hash,
+    signal: exchange.signal,
+    verifyHash: false,
+  })
+  line.sizeBytes = block.bytes.length
+  try {
+    // A caller that left needs no bytes.
+    exchange.signal.throwIfAborted()
+    const payload = { bytes: block.bytes, crc: block.located.plainCrc }
+    const value = describe(block.located)
+    await exchange.respond({ outcome: { case: 'getBlock', value } }, payload)
+    frontend.metrics.sentBytes.inc(block.bytes.length)
+  } finally {
+    block.slab.release()
+  }
+}
+
+async function answerStat(answering: Answering<StatBlockRequest>): Promise<void> {
+  const { frontend, exchange, line } = answering
+  const call = { requestId: line.requestId, hash: parseHash(answering), signal: exchange.signal }
+  const located = await statBlock(frontend, call)
+  line.sizeBytes = located.sizeBytes
+  await exchange.respond({ outcome: { case: 'statBlock', value: describe(located) } })
+}
+
+function parseHash(answering: Answering<{ readonly hash: Uint8Array }>): BlockHash {
+  const hash = hashFromBytes(answering.request.hash)
+  answering.line.blockHash = hash
+  return hash
+}
+
+function describe(located: LocatedBlock) {
+  const { sizeBytes, plainCrc, lastPutMs } = located
+  const hash = hashToBytes(located.hash)
+  return { hash, sizeBytes, plainCrc, lastPutMs, bucketId: BigInt(located.bucketId) }
+}
+
+function newRequestId(frontend: FrontendContext): string {
+  return frontend.random.bytes(8).toString('hex')
+}

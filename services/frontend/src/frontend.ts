@@ -1,0 +1,233 @@
+import { join } from 'node:path'
+import {
+  assert,
+  SlabPool,
+  type Announcement,
+  type CellId,
+  type Clock,
+  type Coordinator,
+  type Random,
+} from '@kura/core'
+import { AddressBook, DirectoryCoordinator } from '@kura/coordination'
+import type { ProcessIdentity } from '@kura/rpc'
+import { AdminServer, SystemClock, SystemRandom, type Service } from '@kura/runtime'
+import { BlockClient, BlockServer } from '@kura/transport'
+import { handleExchange } from './block/block-door.ts'
+import type { FrontendConfig } from './config.ts'
+import type { FrontendContext } from './frontend-context.ts'
+import { HttpDoor } from './http/http-door.ts'
+import { ADMISSION_WAITERS_MAX, DRAIN_MS_MAX } from './limits.ts'
+import { createLoggers, type FrontendLoggers } from './logger.ts'
+import { MapCache } from './maps/map-cache.ts'
+import { ZoneMaps } from './maps/zone-maps.ts'
+import { createMetrics, type FrontendMetrics } from './metrics.ts'
+import { readinessOf } from './readiness.ts'
+import { AvoidedVolumes } from './replicas/avoided-volumes.ts'
+import { DamagedBlocks } from './replicas/damaged-blocks.ts'
+import { DiskLatencies } from './replicas/disk-latencies.ts'
+import { FailureReporter } from './replicas/failure-reporter.ts'
+import { HedgePolicy } from './replicas/hedge-policy.ts'
+import { LoopDelay } from './replicas/loop-delay.ts'
+import { NodeAddresses } from './replicas/node-addresses.ts'
+import { RpcClients } from './rpc-clients.ts'
+import { MapWatchers } from './workers/map-watchers.ts'
+
+/** What tests put in place of the real thing. */
+export interface FrontendOverrides {
+  readonly clock?: Clock
+  readonly random?: Random
+  /** Runs between the durable copies of a block and its row in the index. */
+  readonly beforeRecord?: FrontendContext['beforeRecord']
+}
+
+/** The door of the zone. Keeps nothing but copies of maps. */
+export class Frontend implements Service {
+  readonly #config: FrontendConfig
+  readonly #overrides: FrontendOverrides
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #identity: ProcessIdentity
+  readonly #loggers: FrontendLoggers
+  readonly #metrics: FrontendMetrics
+  readonly #slabs: SlabPool
+  readonly #avoided: AvoidedVolumes
+  readonly #loopDelay: LoopDelay
+  readonly #maps: ZoneMaps
+  readonly #mapCache: MapCache
+  readonly #blockClient: BlockClient
+  #coordinator: Coordinator | undefined
+  #clients: RpcClients | undefined
+  #nodes: NodeAddresses | undefined
+  #watchers: MapWatchers | undefined
+  #admin: AdminServer | undefined
+  #blockServer: BlockServer | undefined
+  #httpDoor: HttpDoor | undefined
+  #announcement: Announcement | undefined
+  #isStopping = false
+
+  private constructor(config: FrontendConfig, overrides: FrontendOverrides) {
+    const { pocket, zone } = config
+    const id = String(config.instance)
+    this.#config = config
+    this.#overrides = overrides
+    this.#clock = overrides.clock ?? new SystemClock()
+    this.#random = overrides.random ?? new SystemRandom()
+    this.#identity = { pocket, zone, kind: 'frontend', id }
+    this.#loggers = createLoggers({ id, level: config.logLevel })
+    this.#slabs = new SlabPool({
+      largeCount: config.largeSlabs,
+      smallCount: config.smallSlabs,
+      waitersMax: ADMISSION_WAITERS_MAX,
+    })
+    this.#avoided = new AvoidedVolumes(this.#clock)
+    this.#loopDelay = new LoopDelay(this.#clock)
+    this.#maps = new ZoneMaps((changed) => this.#mapCache.noteChange(changed))
+    this.#mapCache = new MapCache({
+      directory: config.dataDir,
+      pocket,
+      zone,
+      maps: this.#maps,
+      clock: this.#clock,
+      logger: this.#loggers.workers,
+    })
+    const hello = { pocket, zone, role: 'frontend' } as const
+    this.#blockClient = new BlockClient({ hello, clock: this.#clock })
+    this.#metrics = this.#createMetrics()
+  }
+
+  static create(config: FrontendConfig, overrides: FrontendOverrides = {}): Frontend {
+    return new Frontend(config, overrides)
+  }
+
+  /** `host:port` of each listener, once started. */
+  get addresses(): { readonly block: string; readonly http: string; readonly admin: string } {
+    return {
+      block: this.#blockServer?.address ?? '',
+      http: this.#httpDoor?.address ?? '',
+      admin: this.#admin?.address ?? '',
+    }
+  }
+
+  /** Takes requests when it resolves; what it lacks to answer them is on /readyz. */
+  async start(): Promise<void> {
+    const config = this.#config
+    this.#loggers.frontend.info({ config }, 'frontend starts')
+    this.#coordinator = await DirectoryCoordinator.open({
+      directory: config.coordinationDir,
+      clock: this.#clock,
+      random: this.#random,
+    })
+    await this.#mapCache.load()
+    const frontend = this.#context(this.#openClients(this.#coordinator))
+    this.#loopDelay.start()
+    this.#mapCache.start()
+    this.#watchers?.start()
+    await this.#listen(frontend)
+    this.#announcement = await this.#coordinator.announce({
+      kind: 'frontend',
+      id: this.#identity.id,
+      addresses: this.addresses,
+    })
+    this.#loggers.frontend.info(this.addresses, 'frontend serves')
+  }
+
+  /** No new requests; the running ones end or are cut after DRAIN_MS_MAX. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopping = true
+    await this.#announcement?.withdraw()
+    await Promise.all([
+      this.#blockServer?.close({ graceMs: DRAIN_MS_MAX }),
+      this.#httpDoor?.close({ graceMs: DRAIN_MS_MAX }),
+    ])
+    await this.#watchers?.stop()
+    await this.#mapCache.stop()
+    this.#loopDelay.stop()
+    this.#blockClient.close()
+    this.#clients?.close()
+    await this.#coordinator?.close()
+    await this.#admin?.close()
+  }
+
+  #openClients(coordinator: Coordinator): RpcClients {
+    const book = new AddressBook({
+      coordinator,
+      clock: this.#clock,
+      cacheFile: join(this.#config.dataDir, 'addresses.json'),
+      onProblem: ({ code, message }) =>
+        this.#loggers.workers.warn({ code, reason: message }, 'address lookup trouble'),
+    })
+    const clients = new RpcClients({ identity: this.#identity, book })
+    this.#clients = clients
+    this.#nodes = new NodeAddresses(book)
+    this.#watchers = new MapWatchers({
+      zoneMaster: clients.zoneMaster,
+      volumeManagerOf: (cellId) => clients.volumeManagerOf(cellId),
+      maps: this.#maps,
+      clock: this.#clock,
+      logger: this.#loggers.workers,
+    })
+    return clients
+  }
+
+  #context(clients: RpcClients): FrontendContext {
+    const nodes = this.#nodes
+    assert(nodes !== undefined, 'addresses are open before requests')
+    const volumeManagerOf = (cellId: CellId) => clients.volumeManagerOf(cellId)
+    return {
+      pocket: this.#config.pocket,
+      zone: this.#config.zone,
+      clock: this.#clock,
+      random: this.#random,
+      slabs: this.#slabs,
+      maps: this.#maps,
+      index: clients.index,
+      volumeManagerOf,
+      nodes,
+      blockClient: this.#blockClient,
+      avoided: this.#avoided,
+      damaged: new DamagedBlocks(),
+      writeLatencies: new DiskLatencies(this.#clock),
+      readLatencies: new DiskLatencies(this.#clock),
+      hedging: new HedgePolicy(() => this.#loopDelay.recentMs),
+      reporter: new FailureReporter({
+        frontendId: this.#identity.id,
+        volumeManagerOf,
+        metrics: this.#metrics,
+        logger: this.#loggers.frontend,
+      }),
+      metrics: this.#metrics,
+      loggers: this.#loggers,
+      beforeRecord: this.#overrides.beforeRecord ?? (() => Promise.resolve()),
+    }
+  }
+
+  async #listen(frontend: FrontendContext): Promise<void> {
+    const config = this.#config
+    this.#admin = await AdminServer.listen({
+      address: config.adminAddress,
+      metrics: this.#metrics.metrics,
+      readiness: async () => await readinessOf(frontend, { isStopping: this.#isStopping }),
+    })
+    this.#blockServer = await BlockServer.listen({
+      address: config.blockAddress,
+      pocket: config.pocket,
+      zone: config.zone,
+      // Put, get and stat are for whoever reaches this listener; nothing else is served here.
+      acceptHello: () => undefined,
+      handle: async (exchange) => await handleExchange(frontend, exchange),
+      clock: this.#clock,
+    })
+    this.#httpDoor = await HttpDoor.listen({ address: config.httpAddress, frontend })
+  }
+
+  #createMetrics(): FrontendMetrics {
+    return createMetrics({
+      slabsUsed: () => this.#slabs.usedCount,
+      admissionWaiters: () => this.#slabs.waiterCount,
+      blockConnections: () => this.#blockServer?.connectionCount ?? 0,
+      openVolumes: () => this.#maps.openVolumeCount,
+      avoidedVolumes: () => this.#avoided.count,
+      loopDelayMs: () => this.#loopDelay.recentMs,
+    })
+  }
+}

@@ -1,0 +1,43 @@
+/** The put path. Each line is a step in its own file under `steps/`. */
+import { mark, PUT_ATTEMPTS_MAX } from '@kura/core'
+import type { FrontendContext } from '../frontend-context.ts'
+import { acknowledge, type Receipt } from '../steps/acknowledge.ts'
+import { admit } from '../steps/admit.ts'
+import { findExisting } from '../steps/find-existing.ts'
+import { pickVolume } from '../steps/pick-volume.ts'
+import type { PutCall } from '../steps/put-call.ts'
+import type { Put } from '../steps/put.ts'
+import { recordInBlockIndex } from '../steps/record-in-block-index.ts'
+import { VolumeRefused } from '../steps/volume-refused.ts'
+import { writeToAllDisks } from '../steps/write-to-all-disks.ts'
+
+/**
+ * Stores one block. Durable when it resolves: the record on every disk of a volume, and the row in
+ * the block index. Throws `overloaded`, `no-open-volume`, `hash-mismatch`, `unknown-outcome`, what
+ * is wrong with the body, and the failure of the last volume tried.
+ */
+export async function putBlock(frontend: FrontendContext, call: PutCall): Promise<Receipt> {
+  using put = await admit(frontend, call) //                   a buffer, or `overloaded`
+  mark('put.admitted', { hash: put.knownHash })
+  const existing = await findExisting(put) //                  durable: the refreshed row
+  if (existing !== undefined) return acknowledge(put, existing)
+  return await onSomeVolume(put, async () => {
+    const volume = pickVolume(put) //                          from cached maps
+    await writeToAllDisks(put, volume) //                      durable: three synced copies
+    const recorded = await recordInBlockIndex(put, volume) //  durable: the row
+    return acknowledge(put, recorded)
+  })
+}
+
+/** Runs the steps again on another volume while this one refuses and the body is in the buffer. */
+async function onSomeVolume(put: Put, steps: () => Promise<Receipt>): Promise<Receipt> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await steps()
+    } catch (error) {
+      if (!(error instanceof VolumeRefused)) throw error
+      if (attempt >= PUT_ATTEMPTS_MAX) throw error.reason
+      put.frontend.metrics.putRetries.inc({ code: error.reason.code })
+    }
+  }
+}

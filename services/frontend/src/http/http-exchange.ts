@@ -1,0 +1,194 @@
+/** One HTTP request and its answer: id, signal, headers that every answer has, errors as JSON. */
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { ERROR_CODES, KuraError, type BlockHash, type Clock } from '@kura/core'
+import {
+  HTTP_LINGER_MS,
+  HTTP_REQUEST_TIMEOUT_MS,
+  HTTP_WRITE_STEP_BYTES,
+  HTTP_WRITE_STEP_TIMEOUT_MS,
+  RETRY_AFTER_SECONDS,
+} from '../limits.ts'
+
+const REQUEST_ID_PATTERN = /^[A-Za-z0-9._-]{1,64}$/
+const RETRY_LATER: readonly number[] = [429, 503]
+
+export interface Answer {
+  readonly status: number
+  readonly headers?: OutgoingHttpHeaders
+  readonly body?: Uint8Array
+}
+
+export class HttpExchange {
+  readonly request: IncomingMessage
+  readonly requestId: string
+  /** Aborts with a KuraError: the caller left, or the request took too long. */
+  readonly signal: AbortSignal
+  /** The caller waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean
+  readonly #response: ServerResponse
+  readonly #clock: Clock
+  readonly #cancelTimer: () => void
+
+  constructor(options: {
+    readonly request: IncomingMessage
+    readonly response: ServerResponse
+    readonly expectsContinue: boolean
+    readonly newRequestId: () => string
+    readonly clock: Clock
+  }) {
+    this.request = options.request
+    this.expectsContinue = options.expectsContinue
+    this.#response = options.response
+    this.#clock = options.clock
+    const given = options.request.headers['x-request-id']
+    const isSane = typeof given === 'string' && REQUEST_ID_PATTERN.test(given)
+    this.requestId = isSane ? given : options.newRequestId()
+    const abort = new AbortController()
+    this.signal = abort.signal
+    this.#cancelTimer = options.clock.schedule(HTTP_REQUEST_TIMEOUT_MS, () => {
+      abort.abort(new KuraError('deadline-exceeded', 'the request took too long'))
+    })
+    // Also emitted after a complete answer, when nobody listens to the signal any more.
+    options.response.once('close', () => {
+      this.#cancelTimer()
+      abort.abort(new KuraError('cancelled', 'the caller went away'))
+    })
+  }
+
+  get method(): string {
+    return this.request.method ?? ''
+  }
+
+  /** Without the query, which means nothing here. */
+  get path(): string {
+    return this.request.url?.split('?', 1)[0] ?? ''
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name]
+    return typeof value === 'string' ? value : undefined
+  }
+
+  /** Lets a caller who waits for it send the body. */
+  continueBody(): void {
+    if (this.expectsContinue) this.#response.writeContinue()
+  }
+
+  /**
+   * Answers. Resolves when the kernel has taken all bytes or the connection is closed; only then
+   * the memory of the body is free again.
+   */
+  async send(answer: Answer): Promise<void> {
+    const body = answer.body ?? new Uint8Array(0)
+    const isRefusedUpload = this.#hasUnreadBody && answer.status >= 400
+    this.#response.writeHead(answer.status, {
+      ...(answer.status === 304 ? {} : { 'content-length': String(body.length) }),
+      ...answer.headers,
+      'x-request-id': this.requestId,
+      ...(isRefusedUpload ? { connection: 'close' } : {}),
+    })
+    if (this.method === 'HEAD') {
+      await this.#end()
+      return
+    }
+    await this.#write(body)
+    if (isRefusedUpload) await this.#dropBody()
+    await this.#end()
+  }
+
+  async sendJson(status: number, value: object, headers?: OutgoingHttpHeaders): Promise<void> {
+    const body = Buffer.from(`${JSON.stringify(value)}\n`)
+    await this.send({ status, body, headers: { 'content-type': 'application/json', ...headers } })
+  }
+
+  /** `{code, message, hint, requestId}` with the status of the code. Nothing once an answer began. */
+  async sendError(error: KuraError, headers?: OutgoingHttpHeaders): Promise<void> {
+    if (this.#response.headersSent || this.#response.destroyed) {
+      this.#response.destroy()
+      return
+    }
+    const { code, message, hint } = error
+    const status = ERROR_CODES[code].httpStatus
+    await this.sendJson(
+      status,
+      { code, message, ...(hint === undefined ? {} : { hint }), requestId: this.requestId },
+      {
+        ...(RETRY_LATER.includes(status) ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}),
+        ...headers,
+      },
+    )
+  }
+
+  get #hasUnreadBody(): boolean {
+    const { headers } = this.request
+    const isAnnounced =
+      headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+    return isAnnounced && !this.request.readableEnded
+  }
+
+  async #write(body: Uint8Array): Promise<void> {
+    for (let offset = 0; offset < body.length; offset += HTTP_WRITE_STEP_BYTES) {
+      await this.#writeStep(body.subarray(offset, offset + HTTP_WRITE_STEP_BYTES))
+    }
+  }
+
+  /** A caller who does not read holds a buffer: not for long. */
+  #writeStep(step: Uint8Array): Promise<void> {
+    const response = this.#response
+    return new Promise((resolve) => {
+      const cancelTimer = this.#clock.schedule(HTTP_WRITE_STEP_TIMEOUT_MS, () => {
+        response.destroy()
+      })
+      const done = (): void => {
+        cancelTimer()
+        response.off('close', done)
+        resolve()
+      }
+      if (response.closed) {
+        done()
+        return
+      }
+      response.once('close', done)
+      response.write(step, (error) => {
+        // A failed write still owns its bytes until the socket is closed.
+        if (error === null || error === undefined) done()
+      })
+    })
+  }
+
+  /** The answer is out; a caller who still sends gets time to read it before the connection ends. */
+  async #dropBody(): Promise<void> {
+    const { request } = this
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        cancelTimer()
+        resolve()
+      }
+      const cancelTimer = this.#clock.schedule(HTTP_LINGER_MS, done)
+      request.once('end', done)
+      request.once('close', done)
+      request.on('error', () => undefined)
+      request.resume()
+    })
+  }
+
+  #end(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#response.closed) {
+        resolve()
+        return
+      }
+      this.#response.once('close', () => resolve())
+      this.#response.end()
+    })
+  }
+}
+
+/** What every answer about a block says: it will never be another one. */
+export function blockHeaders(hash: BlockHash): OutgoingHttpHeaders {
+  return {
+    etag: `"${hash}"`,
+    'cache-control': 'public, max-age=31536000, immutable',
+    'accept-ranges': 'bytes',
+  }
+}

@@ -1,0 +1,64 @@
+/** Limits of a frontend. Each bounds something that callers or sick disks could otherwise grow. */
+import { KIB } from '@kura/core'
+
+/** Requests that wait for a buffer while all are taken, and how long one waits. */
+export const ADMISSION_WAITERS_MAX = 64
+export const ADMISSION_WAIT_MS_MAX = 2_000
+/** Time for a request whose caller names none, and the most a caller may name. */
+export const REQUEST_TIMEOUT_MS = 30_000
+/** A volume on which a write failed gets no puts from this frontend for so long. */
+export const AVOID_VOLUME_MS = 30_000
+/** The same where a node only had too much to do. */
+export const AVOID_BUSY_VOLUME_MS = 500
+export const AVOIDED_VOLUMES_MAX = 4096
+/** From the end of the body to the last disk's acknowledgement. */
+export const REPLICA_COMMIT_TIMEOUT_MS = 10_000
+/** A whole exchange with a node, body and all; bounds what the other timers miss. */
+export const REPLICA_WRITE_TIMEOUT_MS = 60_000
+/** One copy's time to answer a read before the next one is asked. */
+export const REPLICA_READ_TIMEOUT_MS = 4_000
+/** Calls of the block index for one step of one request, and the pause before the second. */
+export const INDEX_CALLS_MAX = 5
+export const INDEX_RETRY_MS = 50
+/** Placement lookups ask a volume manager that may be dead: not for long. */
+export const PLACEMENT_TIMEOUT_MS = 2_000
+/** Failure reports under way; more are dropped, they are only evidence. */
+export const REPORTS_IN_FLIGHT_MAX = 16
+export const REPORT_TIMEOUT_MS = 2_000
+/** Blocks remembered as damaged: a put of one writes it anew. */
+export const DAMAGED_BLOCKS_MAX = 10_000
+/** Hedged reads: at most this share of all reads, saved up to this many. */
+export const HEDGE_SHARE_MAX = 0.02
+export const HEDGES_SAVED_MAX = 5
+/** Reads that must be known before the recent p95 means anything, and how many are kept. */
+export const HEDGE_SAMPLES_MIN = 64
+export const HEDGE_SAMPLES_MAX = 512
+/** No hedge comes earlier than this, nor while the event loop lags more. */
+export const HEDGE_DELAY_MS_MIN = 5
+export const HEDGE_LOOP_DELAY_MS_MAX = 15
+/** Blocks above this size have latencies of their own. */
+export const SMALL_READ_BYTES_MAX = 64 * KIB
+/** Disks whose latency is remembered. */
+export const TRACKED_DISKS_MAX = 4096
+/** Pause before a lost watch is opened again. */
+export const WATCH_RETRY_MS = 500
+/** A changed map is written to disk this often at most. */
+export const MAP_CACHE_WRITE_MS = 1_000
+/** Running requests may end within this time after a stop signal. */
+export const DRAIN_MS_MAX = 6_000
+/** HTTP: one request in all, its headers alone, and a connection between two requests. */
+export const HTTP_REQUEST_TIMEOUT_MS = 60_000
+export const HTTP_HEADERS_TIMEOUT_MS = 10_000
+export const HTTP_IDLE_TIMEOUT_MS = 60_000
+export const HTTP_HEADERS_BYTES_MAX = 16 * KIB
+export const HTTP_CONNECTIONS_MAX = 1024
+/** In each such window a body brings its minimum until it has ended. */
+export const HTTP_RATE_WINDOW_MS = 2_000
+export const HTTP_RATE_WINDOW_BYTES_MIN = 256 * KIB
+/** Bytes of an answer handed to the kernel at once, and its time to take them. */
+export const HTTP_WRITE_STEP_BYTES = 512 * KIB
+export const HTTP_WRITE_STEP_TIMEOUT_MS = 4_000
+/** After a refusal the rest of a body is dropped for so long, so that the answer is read. */
+export const HTTP_LINGER_MS = 1_000
+/** What an overloaded frontend asks its callers to wait. */
+export const RETRY_AFTER_SECONDS = 1

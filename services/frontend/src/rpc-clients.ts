@@ -1,0 +1,44 @@
+/** The control-plane clients of a frontend; those of volume managers are made when first needed. */
+import type { AddressBook } from '@kura/coordination'
+import type { CellId } from '@kura/core'
+import { BlockIndex, VolumeManager, ZoneMaster } from '@kura/proto'
+import { createRpcClient, type ProcessIdentity, type RpcClientOf } from '@kura/rpc'
+
+export class RpcClients {
+  readonly index: RpcClientOf<typeof BlockIndex>
+  readonly zoneMaster: RpcClientOf<typeof ZoneMaster>
+  readonly #identity: ProcessIdentity
+  readonly #book: AddressBook
+  readonly #volumeManagers = new Map<CellId, RpcClientOf<typeof VolumeManager>>()
+
+  constructor(options: { readonly identity: ProcessIdentity; readonly book: AddressBook }) {
+    const { identity, book } = options
+    this.#identity = identity
+    this.#book = book
+    this.index = createRpcClient(BlockIndex, {
+      identity,
+      resolve: book.resolver('block-index', undefined, 'rpc'),
+    })
+    this.zoneMaster = createRpcClient(ZoneMaster, {
+      identity,
+      resolve: book.resolver('zone-master', undefined, 'rpc'),
+    })
+  }
+
+  volumeManagerOf(cellId: CellId): RpcClientOf<typeof VolumeManager> {
+    const known = this.#volumeManagers.get(cellId)
+    if (known !== undefined) return known
+    const client = createRpcClient(VolumeManager, {
+      identity: this.#identity,
+      resolve: this.#book.resolver('volume-manager', `${cellId}-*`, 'rpc'),
+    })
+    this.#volumeManagers.set(cellId, client)
+    return client
+  }
+
+  close(): void {
+    this.index.close()
+    this.zoneMaster.close()
+    for (const client of this.#volumeManagers.values()) client.close()
+  }
+}

@@ -1,0 +1,36 @@
+import { hashToBytes, KuraError, parseBucketId, type BlockHash, type BucketId } from '@kura/core'
+import type { BlockRow } from '@kura/proto'
+import { callIndex } from '../call-index.ts'
+import type { FrontendContext } from '../frontend-context.ts'
+
+export interface LocatedBlock {
+  readonly hash: BlockHash
+  readonly bucketId: BucketId
+  readonly sizeBytes: number
+  readonly plainCrc: number
+  readonly lastPutMs: number
+}
+
+/** The live row of a block. Only here a get may find out `not-found`: the index is who knows. */
+export async function locateBlock(
+  frontend: FrontendContext,
+  request: {
+    readonly hash: BlockHash
+    readonly requestId: string
+    readonly signal: AbortSignal
+  },
+): Promise<LocatedBlock> {
+  const { hash } = request
+  const located = await callIndex(frontend, request, (options) =>
+    frontend.index.locateBlock({ hash: hashToBytes(hash) }, options),
+  )
+  if (located.row === undefined || !located.live) {
+    throw new KuraError('not-found', 'there is no such block', { details: { hash } })
+  }
+  return parseRow(hash, located.row)
+}
+
+function parseRow(hash: BlockHash, row: BlockRow): LocatedBlock {
+  const { sizeBytes, plainCrc, lastPutMs } = row
+  return { hash, bucketId: parseBucketId(row.bucketId), sizeBytes, plainCrc, lastPutMs }
+}

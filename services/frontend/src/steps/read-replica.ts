@@ -1,0 +1,116 @@
+/** One read from one copy, verified as it arrives. */
+import { createHash } from 'node:crypto'
+import { assert, KuraError, hashToBytes, toKuraError, type Slab } from '@kura/core'
+import type { MapExtent } from '@kura/placement'
+import type { FrontendContext } from '../frontend-context.ts'
+import { REPLICA_READ_TIMEOUT_MS } from '../limits.ts'
+import type { Placement } from '../replicas/find-placement.ts'
+import type { GetCall } from './get-call.ts'
+import type { LocatedBlock } from './locate-block.ts'
+
+export interface ReplicaRead {
+  readonly call: GetCall
+  readonly located: LocatedBlock
+  readonly placement: Placement
+}
+
+/**
+ * Fills the slab with the block from this copy. Checks size and CRC against the row of the index,
+ * and the SHA-256 where the call asks for it; `record-damaged` where they differ. Once it has
+ * settled the slab is not written any more.
+ */
+export async function readReplica(
+  frontend: FrontendContext,
+  read: ReplicaRead,
+  attempt: {
+    readonly extent: MapExtent
+    readonly slab: Slab
+    readonly signal: AbortSignal
+  },
+): Promise<void> {
+  const startedAtMs = frontend.clock.monotonicMs()
+  const { diskUuid } = attempt.extent
+  try {
+    await readVerified(frontend, read, attempt)
+    const durationMs = frontend.clock.monotonicMs() - startedAtMs
+    frontend.readLatencies.add(diskUuid, durationMs)
+    frontend.hedging.add(read.located.sizeBytes, durationMs)
+    frontend.metrics.replicaSeconds.observe({ operation: 'read', outcome: 'ok' }, durationMs / 1000)
+  } catch (error) {
+    if (!attempt.signal.aborted) noteFailure(frontend, read, { ...attempt, error, startedAtMs })
+    throw error
+  }
+}
+
+async function readVerified(
+  frontend: FrontendContext,
+  read: ReplicaRead,
+  attempt: { readonly extent: MapExtent; readonly slab: Slab; readonly signal: AbortSignal },
+): Promise<void> {
+  const { located, call, placement } = read
+  const { volume } = placement
+  const disk = placement.diskOf(attempt.extent.diskUuid)
+  if (disk === undefined) throw new KuraError('unavailable', 'the map has no such disk')
+  const sha256 = call.verifyHash ? createHash('sha256') : undefined
+  const address = {
+    pocket: frontend.pocket,
+    diskUuid: disk.diskUuid,
+    volumeId: BigInt(volume.volumeId),
+    extentId: BigInt(attempt.extent.extentId),
+  }
+  const value = { address, hash: hashToBytes(located.hash) }
+  const result = await frontend.blockClient.exchange(
+    await frontend.nodes.addressOf(volume.bucketId, disk),
+    { requestId: call.requestId, operation: { case: 'readRecord', value } },
+    {
+      timeoutMs: REPLICA_READ_TIMEOUT_MS,
+      signal: attempt.signal,
+      receive: (sizeBytes) => {
+        if (sizeBytes !== located.sizeBytes) throw damaged('a copy has another size')
+        return attempt.slab.payload.subarray(0, sizeBytes)
+      },
+      ...(sha256 === undefined
+        ? {}
+        : { onPiece: (piece: Uint8Array) => void sha256.update(piece) }),
+    },
+  )
+  if (result.crc !== located.plainCrc) throw damaged('a copy has another checksum')
+  if (sha256 !== undefined && sha256.digest('hex') !== located.hash) {
+    throw damaged('a copy has another hash')
+  }
+}
+
+function damaged(message: string): KuraError {
+  return new KuraError('record-damaged', message)
+}
+
+function noteFailure(
+  frontend: FrontendContext,
+  read: ReplicaRead,
+  failure: {
+    readonly extent: MapExtent
+    readonly error: unknown
+    readonly startedAtMs: number
+  },
+): void {
+  const { extent, startedAtMs } = failure
+  const { code } = toKuraError(failure.error, 'unavailable')
+  assert(extent.extentId > 0, 'a copy has an extent id')
+  const durationMs = frontend.clock.monotonicMs() - startedAtMs
+  frontend.metrics.replicaSeconds.observe({ operation: 'read', outcome: code }, durationMs / 1000)
+  if (code === 'unavailable') frontend.nodes.doubt()
+  if (code === 'overloaded') return
+  frontend.readLatencies.addFailure(extent.diskUuid)
+  if (code === 'record-damaged' || code === 'record-unknown') {
+    frontend.damaged.add(read.located.hash, read.located.bucketId)
+  }
+  frontend.reporter.report({
+    volume: read.placement.volume,
+    extentId: extent.extentId,
+    diskUuid: extent.diskUuid,
+    operation: 'read',
+    code,
+    hash: read.located.hash,
+    requestId: read.call.requestId,
+  })
+}

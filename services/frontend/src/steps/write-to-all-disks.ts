@@ -1,0 +1,187 @@
+/**
+ * Step 4 of a put: the block on every disk of the volume at once. The body is passed on while it
+ * still arrives, and hashed on the way; a wrong hash ends all three before any of them commits.
+ *
+ * Durable: when this returns, every disk of the volume has synced the record. Otherwise it throws:
+ * `VolumeRefused` where another volume may do better, or what was wrong with the body.
+ */
+import { assert, KuraError, mark, toKuraError, type ErrorCode } from '@kura/core'
+import type { PickedVolume } from '@kura/placement'
+import type { OutgoingPut } from '@kura/transport'
+import {
+  AVOID_BUSY_VOLUME_MS,
+  AVOID_VOLUME_MS,
+  REPLICA_COMMIT_TIMEOUT_MS,
+  REPLICA_WRITE_TIMEOUT_MS,
+} from '../limits.ts'
+import type { Put } from './put.ts'
+import { VolumeRefused } from './volume-refused.ts'
+
+/** A node that only has too much to do is no reason to leave its volume for long. */
+const BUSY: readonly ErrorCode[] = ['overloaded', 'rate-limited']
+
+interface Replica {
+  readonly picked: PickedVolume
+  readonly index: number
+  readonly outgoing: OutgoingPut
+  readonly startedAtMs: number
+}
+
+export async function writeToAllDisks(put: Put, picked: PickedVolume): Promise<void> {
+  const attempt = new AbortController()
+  const signal = AbortSignal.any([put.call.signal, attempt.signal])
+  const replicas = await openAll(put, { picked, signal })
+  try {
+    await sendBody(put, replicas)
+  } catch (error) {
+    for (const { outgoing } of replicas) outgoing.abort()
+    throw error
+  }
+  const cancelTimer = put.frontend.clock.schedule(REPLICA_COMMIT_TIMEOUT_MS, () => {
+    attempt.abort(new KuraError('deadline-exceeded', 'a disk did not acknowledge in time'))
+  })
+  try {
+    await commitAll(put, replicas)
+  } finally {
+    cancelTimer()
+  }
+  mark('put.written', { hash: put.hash, bucketId: picked.volume.bucketId })
+}
+
+/** An exchange with each node; all of them, or none is left open. */
+async function openAll(
+  put: Put,
+  target: { readonly picked: PickedVolume; readonly signal: AbortSignal },
+): Promise<Replica[]> {
+  const { picked, signal } = target
+  const opened = await Promise.allSettled(
+    picked.disks.map((_disk, index) => openReplica(put, { picked, index, signal })),
+  )
+  const replicas = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  for (const { outgoing } of replicas) put.holdUntil(outgoing.drained)
+  const failures = opened.map((one) => (one.status === 'rejected' ? one.reason : undefined))
+  try {
+    blame(put, picked, failures)
+  } catch (error) {
+    for (const { outgoing } of replicas) outgoing.abort()
+    throw error
+  }
+  return replicas
+}
+
+async function openReplica(
+  put: Put,
+  target: { readonly picked: PickedVolume; readonly index: number; readonly signal: AbortSignal },
+): Promise<Replica> {
+  const { frontend, call } = put
+  const { picked, index, signal } = target
+  const { volume } = picked
+  const disk = picked.disks[index]
+  const extent = volume.extents[index]
+  assert(disk !== undefined && extent !== undefined, 'a picked volume names disk and extent alike')
+  const startedAtMs = frontend.clock.monotonicMs()
+  const address = {
+    pocket: frontend.pocket,
+    diskUuid: disk.diskUuid,
+    volumeId: BigInt(volume.volumeId),
+    extentId: BigInt(extent.extentId),
+  }
+  const value = { address, sizeBytes: call.sizeBytes, putAtMs: put.putAtMs }
+  const outgoing = await frontend.blockClient.openPut(
+    await frontend.nodes.addressOf(volume.bucketId, disk),
+    { requestId: call.requestId, operation: { case: 'writeRecord', value } },
+    { sizeBytes: call.sizeBytes, timeoutMs: REPLICA_WRITE_TIMEOUT_MS, signal },
+  )
+  return { picked, index, outgoing, startedAtMs }
+}
+
+/** From the caller the first time, from the buffer after that. */
+async function sendBody(put: Put, replicas: readonly Replica[]): Promise<void> {
+  // The pieces are views of the put's buffer, which is held until they have left: no need to wait.
+  const sendPiece = (piece: Uint8Array): void => {
+    for (const { outgoing } of replicas) void outgoing.write(piece)
+  }
+  if (put.received === undefined) await put.receive(sendPiece)
+  else sendPiece(put.bytes)
+}
+
+async function commitAll(put: Put, replicas: readonly Replica[]): Promise<void> {
+  const { received } = put
+  assert(received !== undefined, 'only a whole block is committed')
+  // Who failed already needs no others to commit: what they have not committed is not garbage.
+  const early = replicas.map(({ outgoing }) => outgoing.failure)
+  if (early.some((failure) => failure !== undefined)) {
+    for (const { outgoing } of replicas) outgoing.abort()
+    blameReplicas(put, replicas, early)
+  }
+  const trailer = { crc: received.crc, hash: received.hashBytes }
+  const committed = await Promise.allSettled(
+    replicas.map((replica) => commitOne(put, replica, trailer)),
+  )
+  const failures = committed.map((one) => (one.status === 'rejected' ? one.reason : undefined))
+  blameReplicas(put, replicas, failures)
+}
+
+async function commitOne(
+  put: Put,
+  replica: Replica,
+  trailer: { readonly crc: number; readonly hash: Uint8Array },
+): Promise<void> {
+  const { clock, metrics, writeLatencies } = put.frontend
+  const sentAtMs = clock.monotonicMs()
+  await replica.outgoing.commit(trailer)
+  const nowMs = clock.monotonicMs()
+  const disk = replica.picked.disks[replica.index]
+  if (disk !== undefined) writeLatencies.add(disk.diskUuid, nowMs - sentAtMs)
+  const seconds = (nowMs - replica.startedAtMs) / 1000
+  metrics.replicaSeconds.observe({ operation: 'write', outcome: 'ok' }, seconds)
+}
+
+function blameReplicas(put: Put, replicas: readonly Replica[], failures: readonly unknown[]): void {
+  const [first] = replicas
+  if (first !== undefined) blame(put, first.picked, failures)
+}
+
+/**
+ * Throws where any copy failed. The caller's own end is nobody's fault; everything else makes this
+ * frontend avoid the volume for a while and tells the volume manager.
+ */
+function blame(put: Put, picked: PickedVolume, failures: readonly unknown[]): void {
+  if (failures.every((failure) => failure === undefined)) return
+  const { frontend, call } = put
+  if (call.signal.aborted) throw toKuraError(call.signal.reason, 'cancelled')
+  let reason: KuraError | undefined
+  for (const [index, failure] of failures.entries()) {
+    if (failure === undefined) continue
+    const error = toKuraError(failure, 'unavailable')
+    reason ??= error
+    blameOne(put, { picked, index, error })
+  }
+  const isBusy = reason !== undefined && BUSY.includes(reason.code)
+  const avoidMs = isBusy ? AVOID_BUSY_VOLUME_MS : AVOID_VOLUME_MS
+  frontend.avoided.avoid(picked.volume.volumeId, avoidMs)
+  throw new VolumeRefused(reason ?? new KuraError('unavailable', 'a copy failed'))
+}
+
+function blameOne(
+  put: Put,
+  failure: { readonly picked: PickedVolume; readonly index: number; readonly error: KuraError },
+): void {
+  const { frontend, call } = put
+  const { picked, index, error } = failure
+  const disk = picked.disks[index]
+  const extent = picked.volume.extents[index]
+  if (disk === undefined || extent === undefined) return
+  if (error.code === 'unavailable') frontend.nodes.doubt()
+  if (!BUSY.includes(error.code)) frontend.writeLatencies.addFailure(disk.diskUuid)
+  frontend.metrics.replicaSeconds.observe({ operation: 'write', outcome: error.code }, 0)
+  frontend.reporter.report({
+    volume: picked.volume,
+    extentId: extent.extentId,
+    diskUuid: disk.diskUuid,
+    operation: 'write',
+    code: error.code,
+    hash: put.knownHash,
+    requestId: call.requestId,
+  })
+}
