@@ -124,7 +124,7 @@ export class UnsealedExtent implements Extent {
     return offsetBytes
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the sealed extent loads its index
+   
   async locate(hash: BlockHash): Promise<RecordLocation> {
     if (this.#damaged.has(hash)) throw this.#damagedError(hash)
     const location = this.#table.find(hash)

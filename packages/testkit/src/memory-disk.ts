@@ -61,7 +61,7 @@ export class MemoryDisk implements Disk {
     inode.sync()
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the port is asynchronous
+   
   async open(
     path: string,
     options: { readonly mode: 'read' | 'write'; readonly direct: boolean },
