@@ -116,13 +116,15 @@ export class LocalZone implements AsyncDisposable {
   static async prepare(options: LocalZoneOptions): Promise<LocalZone> {
     const dataDir = resolve(options.dataDir)
     const tell = options.tell ?? (() => undefined)
-    await mkdir(join(dataDir, 'log'), { recursive: true })
+    await mkdir(dataDir, { recursive: true })
+    await refuseForeignFolder(dataDir)
     const lock = DataLock.take(dataDir)
     try {
       const isNew = (await readZoneRecord(dataDir)) === undefined
       const shape = await agreeOnShape(dataDir, options)
       const { mostBytes } = preallocation(shape.cells, shape.bucketSizeBytes)
       await checkDiskSpace(dataDir, mostBytes + (options.contentBytes ?? 0))
+      await mkdir(join(dataDir, 'log'), { recursive: true })
       const plans = planServices(shape)
       const listeners = await chooseListeners(plans, options.portBase ?? PORT_BASE)
       const environmentOf = (plan: ServicePlan): NodeJS.ProcessEnv =>
@@ -208,7 +210,6 @@ export class LocalZone implements AsyncDisposable {
 /** What the options ask for, or what the zone has; a zone does not change its shape. */
 async function agreeOnShape(dataDir: string, options: LocalZoneOptions): Promise<Shape> {
   const record = await readZoneRecord(dataDir)
-  await refuseForeignFolder(dataDir)
   const cells = options.cells ?? record?.cells ?? 1
   const nodes = options.nodes ?? record?.nodes ?? NODES_DEFAULT
   checkInteger('--cells', cells, { min: 1, max: CELLS_MAX })

@@ -5,7 +5,7 @@
  */
 import { execFile } from 'node:child_process'
 import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { KuraError } from '@kura/core'
 import { programOf } from './repository.ts'
 import { POCKET, ZONE } from './zone-plan.ts'
@@ -14,7 +14,7 @@ const FORMAT_VERSION = 1
 /** Programs that make their stores at the same time. */
 const PARALLEL_GENESES = 3
 const GENESIS_TIMEOUT_MS = 60_000
-const OWN_FILES = new Set(['LOCK', 'GENESIS', 'endpoints.json'])
+const OWN_FILES = new Set(['LOCK', 'log'])
 
 export interface ZoneRecord {
   readonly formatVersion: number
@@ -50,6 +50,8 @@ export async function refuseForeignFolder(folder: string): Promise<void> {
 export interface GenesisStep {
   readonly name: string
   readonly kind: string
+  /** Relative to the zone's folder. */
+  readonly folder: string
   readonly environment: NodeJS.ProcessEnv
 }
 
@@ -63,8 +65,10 @@ export async function makeZone(
   await writeDurably(folder, 'GENESIS', `${JSON.stringify(record)}\n`)
   const waiting = [...steps]
   const worker = async (): Promise<void> => {
-    for (let step = waiting.shift(); step !== undefined; step = waiting.shift())
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+      await mkdir(dirname(join(folder, step.folder)), { recursive: true })
       await runGenesis(step)
+    }
   }
   await Promise.all(Array.from({ length: PARALLEL_GENESES }, worker))
   await writeDurably(folder, 'ZONE', `${JSON.stringify(record)}\n`)
@@ -76,8 +80,8 @@ async function runGenesis(step: GenesisStep): Promise<void> {
     process.execPath,
     [programOf(step.kind), 'init'],
     { env: step.environment, timeout: GENESIS_TIMEOUT_MS },
-    (error, _stdout, stderr) => {
-      resolve(error === null ? undefined : stderr.trim() || error.message)
+    (error, stdout, stderr) => {
+      resolve(error === null ? undefined : stderr.trim() || stdout.trim() || error.message)
     },
   )
   const problem = await promise

@@ -1,0 +1,142 @@
+/** Folders, contracts, settings and documents tell the same story. */
+import { ERROR_CODES } from '@kura/core'
+import { basename } from 'node:path'
+import ts from 'typescript'
+import { describe, expect, test } from 'vitest'
+import { files, filesMatching, kebab, readText, workspaceFolders } from './repository.ts'
+
+const services = workspaceFolders
+  .filter((folder) => folder.startsWith('services/'))
+  .map((folder) => basename(folder))
+
+/** RPCs by the service that serves them, e.g. `block-index` → `locate-block`. */
+function readRpcs(): ReadonlyMap<string, readonly string[]> {
+  const rpcs = new Map<string, string[]>()
+  for (const path of filesMatching(/^proto\/kura\/.*\.proto$/)) {
+    let service = ''
+    for (const line of readText(path).split('\n')) {
+      service = kebab(/^service (\w+)/.exec(line)?.[1] ?? '') || service
+      const name = /^\s*rpc (\w+)/.exec(line)?.[1]
+      if (name !== undefined) rpcs.set(service, [...(rpcs.get(service) ?? []), kebab(name)])
+    }
+  }
+  return rpcs
+}
+
+/** Operations of the block transport, e.g. `put-block`; the greeting is the transport's own. */
+function readOperations(): readonly string[] {
+  const proto = readText('proto/kura/v1/block_transport.proto')
+  const block = /oneof operation \{([^}]*)\}/.exec(proto)?.[1] ?? ''
+  return [...block.matchAll(/^\s*\w+ (\w+) = \d+;/gm)]
+    .map((match) => kebab(match[1] ?? ''))
+    .filter((name) => name !== 'hello')
+}
+
+function handlersOf(service: string): readonly string[] {
+  return filesMatching(new RegExp(`^services/${service}/src/handlers/[^/]+\\.ts$`))
+    .map((path) => basename(path, '.ts'))
+    .filter((name) => !name.endsWith('.test') && name !== 'index' && name !== 'handler')
+}
+
+describe('handlers', () => {
+  const rpcs = readRpcs()
+  const operations = readOperations()
+
+  test('the contracts were read', () => {
+    expect([...rpcs.keys()].sort()).toEqual(
+      services.filter((service) => service !== 'frontend').sort(),
+    )
+    expect(operations).toContain('put-block')
+  })
+
+  test.each(services)('%s has a file for each of its RPCs', (service) => {
+    const handlers = handlersOf(service)
+    expect((rpcs.get(service) ?? []).filter((name) => !handlers.includes(name))).toEqual([])
+  })
+
+  test.each(services)('%s handles nothing that no contract names', (service) => {
+    const known = [...(rpcs.get(service) ?? []), ...operations]
+    expect(handlersOf(service).filter((name) => !known.includes(name))).toEqual([])
+  })
+
+  test('every operation of the block transport has a handler', () => {
+    const handlers = services.flatMap((service) => handlersOf(service))
+    expect(operations.filter((name) => !handlers.includes(name))).toEqual([])
+  })
+})
+
+/** Keys of the object that a call like `z.object({…})` is given; `...common` is left out. */
+function keysOfSchema(path: string): readonly string[] {
+  const source = ts.createSourceFile(path, readText(path), ts.ScriptTarget.Latest, true)
+  const keys: string[] = []
+  const visit = (node: ts.Node): void => {
+    if (ts.isCallExpression(node) && node.expression.getText() === 'z.object') {
+      keys.push(...keysOfLiteral(node.arguments[0]))
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return keys
+}
+
+function keysOfLiteral(node: ts.Node | undefined): readonly string[] {
+  if (node === undefined || !ts.isObjectLiteralExpression(node)) return []
+  return node.properties.flatMap((property) => (property.name ? [property.name.getText()] : []))
+}
+
+function keysOfCommonSettings(): readonly string[] {
+  const path = 'packages/runtime/src/settings.ts'
+  const source = ts.createSourceFile(path, readText(path), ts.ScriptTarget.Latest, true)
+  const keys: string[] = []
+  const visit = (node: ts.Node): void => {
+    const isCommon = ts.isVariableDeclaration(node) && node.name.getText() === 'commonSettings'
+    if (isCommon) keys.push(...keysOfLiteral(node.initializer))
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return keys
+}
+
+function variableOf(service: string, key: string): string {
+  return `KURA_${kebab(service)}_${kebab(key)}`.replaceAll('-', '_').toUpperCase()
+}
+
+describe.each(services)('settings of %s', (service) => {
+  const config = `services/${service}/src/config.ts`
+  const document = `deploy/config/${service}.env`
+  const keys = [...keysOfCommonSettings(), ...keysOfSchema(config)]
+  const prefix = variableOf(service, '')
+  const documented = [...readText(document).matchAll(/^(KURA_\w+)=\S/gm)].map((match) => match[1])
+
+  test('are all in deploy/config, and nothing else is', () => {
+    expect(keys.length).toBeGreaterThan(8)
+    expect([...documented].sort()).toEqual(keys.map((key) => variableOf(service, key)).sort())
+    expect(documented.filter((name) => name?.startsWith(prefix) !== true)).toEqual([])
+  })
+
+  test('have a sentence each', () => {
+    const paragraphs = readText(document).split(/\n(?=#)/)
+    expect(paragraphs.filter((paragraph) => !paragraph.startsWith('# '))).toEqual([])
+  })
+})
+
+describe('error codes', () => {
+  const production = filesMatching(/^(packages|services)\/.*\.ts$/)
+    .filter((path) => !/\.test\.ts$/.test(path) && path !== 'packages/core/src/errors.ts')
+    .map(readText)
+    .join('\n')
+
+  test.each(Object.entries(ERROR_CODES))('%s is explained and used', (code, row) => {
+    expect(row.meaning).toMatch(/^[A-Z].*\.$/)
+    expect(production.includes(`'${code}'`), 'used by production code').toBe(true)
+  })
+})
+
+test('every version of the extent format has a golden file', () => {
+  const version = /FORMAT_VERSION = (\d+)/.exec(readText('packages/extent/src/format.ts'))?.[1]
+  expect(version).toBeDefined()
+  for (let number = 1; number <= Number(version); number += 1) {
+    const golden = files.filter((path) => new RegExp(`golden/.*v${number}\\b`).test(path))
+    expect(golden, `a golden file of extent format ${number}`).not.toEqual([])
+  }
+})
