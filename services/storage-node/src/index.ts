@@ -1,1 +1,5 @@
-export {}
+export { parseConfig } from './config.ts'
+export type { StorageNodeConfig } from './config.ts'
+export { initialise } from './initialise.ts'
+export { StorageNode } from './storage-node.ts'
+export type { StorageNodeOverrides } from './storage-node.ts'

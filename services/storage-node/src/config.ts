@@ -1,0 +1,70 @@
+import { assert, KIB, KuraError, MIB, parseCellId, parseOsdId } from '@kura/core'
+import type { CellId, FailureDomains, OsdId } from '@kura/core'
+import {
+  addressSetting,
+  commonSettings,
+  integerSetting,
+  readSettings,
+  textSetting,
+  z,
+  type Environment,
+} from '@kura/runtime'
+
+const SERVICE = 'storage-node'
+const ID_MAX = 1023
+const DAY_MS = 86_400_000
+/** libuv's pool serves all disk calls of the process; with its default of 4 one slow read starves writes. */
+const THREAD_POOL_SIZE_MIN = 8
+
+const schema = z.object({
+  ...commonSettings,
+  cellId: integerSetting({ default: 1, min: 1, max: ID_MAX }).transform(parseCellId),
+  osdId: integerSetting({ default: 1, min: 1, max: ID_MAX }).transform(parseOsdId),
+  /** What fails together with this disk: two copies of a volume never share one of these. */
+  rack: textSetting({ default: 'default', lengthMax: 100 }),
+  power: textSetting({ default: 'default', lengthMax: 100 }),
+  vendor: textSetting({ default: 'default', lengthMax: 100 }),
+  firmware: textSetting({ default: 'default', lengthMax: 100 }),
+  blockAddress: addressSetting('127.0.0.1:0'),
+  /** Rate at which the scrubber reads the disk. */
+  scrubBytesPerSecond: integerSetting({ default: 8 * MIB, min: 4 * KIB, max: 4096 * MIB }),
+  /** Time from the start of one pass over the disk to the start of the next, at least. */
+  scrubPeriodMs: integerSetting({ default: 7 * DAY_MS, min: 10, max: 365 * DAY_MS }),
+  /** Buffers of 4 MiB for puts and gets under way. */
+  largeSlabs: integerSetting({ default: 24, min: 2, max: 512 }),
+  /** Buffers of 64 KiB for puts and gets under way. */
+  smallSlabs: integerSetting({ default: 64, min: 0, max: 8192 }),
+  heartbeatMs: integerSetting({ default: 500, min: 10, max: 60_000 }),
+})
+
+export type StorageNodeConfig = Readonly<z.output<typeof schema>>
+
+/** Throws `setting-invalid`. */
+export function parseConfig(env: Environment): StorageNodeConfig {
+  return readSettings({ env, service: SERVICE, schema })
+}
+
+/** The environment of this process; nothing else in this service reads it. */
+export function readEnv(): Environment {
+  return process.env
+}
+
+/** Throws `setting-invalid` where the thread pool is too small to keep a disk busy. */
+export function checkThreadPool(env: Environment): void {
+  const size = Number(env['UV_THREADPOOL_SIZE'] ?? '4')
+  if (size >= THREAD_POOL_SIZE_MIN) return
+  throw new KuraError('setting-invalid', `UV_THREADPOOL_SIZE is ${size}`, {
+    hint: `set it to ${THREAD_POOL_SIZE_MIN} or more before the process starts`,
+  })
+}
+
+/** The member id, e.g. `1-3` for node 3 of cell 1. */
+export function memberIdOf(config: { readonly cellId: CellId; readonly osdId: OsdId }): string {
+  assert(config.cellId > 0 && config.osdId > 0, 'ids start at 1')
+  return `${config.cellId}-${config.osdId}`
+}
+
+export function domainsOf(config: StorageNodeConfig): FailureDomains {
+  const { rack, power, vendor, firmware } = config
+  return { rack, power, vendor, firmware }
+}

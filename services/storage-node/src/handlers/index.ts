@@ -1,0 +1,83 @@
+/** The surface of a storage node: every RPC and every block operation, on one screen. */
+import { KuraError, toKuraError, type ErrorCode } from '@kura/core'
+import { StorageNode as StorageNodeService } from '@kura/proto'
+import type { RpcServer } from '@kura/rpc'
+import type { Exchange } from '@kura/transport'
+import type { NodeContext } from '../node-context.ts'
+import { announceEpoch } from './announce-epoch.ts'
+import { buildExtent } from './build-extent.ts'
+import { completeExtent } from './complete-extent.ts'
+import { createExtent } from './create-extent.ts'
+import { freezeExtent } from './freeze-extent.ts'
+import { listExtents } from './list-extents.ts'
+import { listRecords } from './list-records.ts'
+import { probeDisk } from './probe-disk.ts'
+import { readRecord } from './read-record.ts'
+import { sealExtent } from './seal-extent.ts'
+import { verifyDisk } from './verify-disk.ts'
+import { writeRecord } from './write-record.ts'
+
+/** Control, by the volume manager of the cell. */
+export function addRpcHandlers(server: RpcServer, node: NodeContext): void {
+  server.add(StorageNodeService, {
+    announceEpoch: (request) => announceEpoch(node, request),
+    createExtent: (request) => createExtent(node, request),
+    freezeExtent: (request) => freezeExtent(node, request),
+    listRecords: (request) => listRecords(node, request),
+    completeExtent: (request, context) => completeExtent(node, request, context),
+    buildExtent: (request, context) => buildExtent(node, request, context),
+    sealExtent: (request) => sealExtent(node, request),
+    listExtents: () => listExtents(node),
+    probeDisk: () => probeDisk(node),
+    verifyDisk: () => verifyDisk(node),
+  })
+}
+
+/** Block bytes, by frontends and other storage nodes. One audit line per exchange. */
+export async function handleExchange(node: NodeContext, exchange: Exchange): Promise<void> {
+  const startedAtMs = node.clock.monotonicMs()
+  try {
+    await runOperation(node, exchange)
+    audit(node, exchange, { code: 'ok', startedAtMs })
+  } catch (thrown) {
+    const { code, message } = toKuraError(thrown)
+    if (code === 'extent-full' || code === 'disk-full') node.tellVolumeManager()
+    audit(node, exchange, { code, message, startedAtMs })
+    throw thrown
+  }
+}
+
+function audit(
+  node: NodeContext,
+  { request }: Exchange,
+  outcome: {
+    readonly code: ErrorCode | 'ok'
+    readonly message?: string
+    readonly startedAtMs: number
+  },
+): void {
+  const { startedAtMs, ...said } = outcome
+  const durationMs = node.clock.monotonicMs() - startedAtMs
+  const operation = request.operation.case ?? 'none'
+  const value = request.operation.value
+  const address = value !== undefined && 'address' in value ? value.address : undefined
+  const line = { operation, ...said, durationMs, requestId: request.requestId }
+  node.metrics.requestSeconds.observe({ operation, code: said.code }, durationMs / 1000)
+  node.loggers.audit.info({ ...line, extentId: Number(address?.extentId ?? 0) }, 'block request')
+}
+
+async function runOperation(node: NodeContext, exchange: Exchange): Promise<void> {
+  const { operation } = exchange.request
+  switch (operation.case) {
+    case 'writeRecord':
+      return await writeRecord(node, exchange, operation.value)
+    case 'readRecord':
+      return await readRecord(node, exchange, operation.value)
+    case 'hello':
+    case 'putBlock':
+    case 'getBlock':
+    case 'statBlock':
+    case undefined:
+      throw new KuraError('unimplemented', 'a storage node has no such operation')
+  }
+}

@@ -1,0 +1,85 @@
+/** Between the messages of the contracts and the types of core: parsed once, here. */
+import {
+  hashFromBytes,
+  hashToBytes,
+  KuraError,
+  parseBucketId,
+  parseOrderId,
+  type RecordSummary,
+} from '@kura/core'
+import type { Damage, ExtentReport, ExtentSpec } from '@kura/extent'
+import type {
+  BuildExtentRequest,
+  CreateExtentRequest,
+  RecordSummary as RecordMessage,
+} from '@kura/proto'
+import type { ExtentTarget } from './extent-address.ts'
+
+const SALT_PATTERN = /^[0-9a-f]{16}$/
+
+/** An integer that travelled as uint64. */
+export function parseCount(value: bigint, name: string): number {
+  const number = Number(value)
+  if (Number.isSafeInteger(number)) return number
+  throw new KuraError('invalid-argument', `${name} is above 2^53`)
+}
+
+export function parseRecord(message: RecordMessage): RecordSummary {
+  return {
+    hash: hashFromBytes(message.hash),
+    sizeBytes: message.sizeBytes,
+    plainCrc: message.plainCrc,
+    putAtMs: message.putAtMs,
+  }
+}
+
+export function encodeRecord(record: RecordSummary) {
+  const { sizeBytes, plainCrc, putAtMs } = record
+  return { hash: hashToBytes(record.hash), sizeBytes, plainCrc, putAtMs }
+}
+
+export function parseExtentSpec(
+  request: CreateExtentRequest | BuildExtentRequest,
+  target: ExtentTarget,
+): ExtentSpec {
+  if (!SALT_PATTERN.test(request.salt)) {
+    throw new KuraError('invalid-argument', 'a salt is 16 hex digits')
+  }
+  return {
+    ...target,
+    bucketId: parseBucketId(request.bucketId),
+    salt: request.salt,
+    generation: request.generation,
+    epoch: parseCount(request.epoch, 'epoch'),
+    orderId: parseOrderId(request.orderId),
+    capacityBytes: parseCount(request.capacityBytes, 'capacity_bytes'),
+  }
+}
+
+export function encodeReport(report: ExtentReport) {
+  return {
+    extentId: BigInt(report.extentId),
+    volumeId: BigInt(report.volumeId),
+    bucketId: BigInt(report.bucketId),
+    state: report.state,
+    recordCount: BigInt(report.recordCount),
+    lengthBytes: BigInt(report.lengthBytes),
+    capacityBytes: BigInt(report.capacityBytes),
+    digest: report.digest,
+    canComplete: report.canComplete,
+    holeCount: BigInt(report.holeCount),
+  }
+}
+
+export function encodeDamage(
+  damage: Damage,
+  found: { readonly foundAtMs: number; readonly diskUuid: string },
+) {
+  return {
+    extentId: BigInt(damage.extentId),
+    part: damage.part,
+    offsetBytes: BigInt(damage.offsetBytes),
+    hash: damage.hash === undefined ? new Uint8Array() : hashToBytes(damage.hash),
+    ...found,
+  }
+}

@@ -1,0 +1,274 @@
+import {
+  assert,
+  KuraError,
+  randomUuid,
+  toKuraError,
+  type Announcement,
+  type Clock,
+  type Coordinator,
+  type Disk,
+  type DiskUuid,
+  type Random,
+} from '@kura/core'
+import { AddressBook, DirectoryCoordinator } from '@kura/coordination'
+import { ExtentStore, NodeDisk, type ExtentEvent, type ScrubStep } from '@kura/extent'
+import { RpcServer, type CallRecord, type ProcessIdentity } from '@kura/rpc'
+import { AdminServer, SystemClock, SystemRandom, type Service } from '@kura/runtime'
+import { BlockClient, BlockServer } from '@kura/transport'
+import { memberIdOf, type StorageNodeConfig } from './config.ts'
+import { DamageList } from './damage-list.ts'
+import { addRpcHandlers, handleExchange } from './handlers/index.ts'
+import { DRAIN_MS_MAX } from './limits.ts'
+import { createLoggers, type NodeLoggers } from './logger.ts'
+import { createMetrics, type NodeMetrics } from './metrics.ts'
+import type { NodeContext } from './node-context.ts'
+import { describeNode, readinessOf } from './node-status.ts'
+import { createSlabShares, type SlabShares } from './slab-shares.ts'
+import { DiskScrubber } from './workers/disk-scrubber.ts'
+import { Heartbeat } from './workers/heartbeat.ts'
+
+/** What tests put in place of the real thing. */
+export interface StorageNodeOverrides {
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly disk?: Disk
+}
+
+/** Who may connect to the block listener: never an application. */
+const PEER_ROLES: readonly string[] = ['frontend', 'storage-node']
+
+/** Serves the extents of exactly one disk. Knows no topology. */
+export class StorageNode implements Service {
+  readonly #config: StorageNodeConfig
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #diskOverride: Disk | undefined
+  readonly #identity: ProcessIdentity
+  readonly #processId: string
+  readonly #loggers: NodeLoggers
+  readonly #metrics: NodeMetrics
+  readonly #damages = new DamageList()
+  readonly #slabs: SlabShares
+  readonly #blockClient: BlockClient
+  #admin: AdminServer | undefined
+  #coordinator: Coordinator | undefined
+  #store: ExtentStore | undefined
+  #blockServer: BlockServer | undefined
+  #rpcServer: RpcServer | undefined
+  #rpcAddress = ''
+  #heartbeat: Heartbeat | undefined
+  #scrubber: DiskScrubber | undefined
+  #announcement: Announcement | undefined
+  #stopping = false
+
+  private constructor(config: StorageNodeConfig, overrides: StorageNodeOverrides) {
+    const { pocket, zone, cellId } = config
+    const id = memberIdOf(config)
+    this.#config = config
+    this.#clock = overrides.clock ?? new SystemClock()
+    this.#random = overrides.random ?? new SystemRandom()
+    this.#diskOverride = overrides.disk
+    this.#identity = { pocket, zone, cellId, kind: 'storage-node', id }
+    this.#processId = randomUuid(this.#random)
+    this.#loggers = createLoggers({ id, level: config.logLevel })
+    this.#slabs = createSlabShares(config)
+    const hello = { pocket, zone, role: 'storage-node' } as const
+    this.#blockClient = new BlockClient({ hello, clock: this.#clock })
+    this.#metrics = createMetrics({
+      slabsUsed: () => ({
+        foreground: this.#slabs.foreground.usedCount,
+        reconstruction: this.#slabs.reconstruction.usedCount,
+      }),
+      damageCount: () => this.#damages.count,
+      suspect: () => this.#store?.suspect === true,
+      connectionCount: () => this.#blockServer?.connectionCount ?? 0,
+      extentCount: () => this.#store?.reports().length ?? 0,
+    })
+  }
+
+  static create(config: StorageNodeConfig, overrides: StorageNodeOverrides = {}): StorageNode {
+    return new StorageNode(config, overrides)
+  }
+
+  /** `host:port` of each listener, once started. */
+  get addresses(): { readonly rpc: string; readonly block: string; readonly admin: string } {
+    return {
+      rpc: this.#rpcAddress,
+      block: this.#blockServer?.address ?? '',
+      admin: this.#admin?.address ?? '',
+    }
+  }
+
+  get diskUuid(): DiskUuid {
+    assert(this.#store !== undefined, 'a disk is known once the node has started')
+    return this.#store.identity.diskUuid
+  }
+
+  /**
+   * Opens the disk, recovers what an earlier process left open, then listens. Throws `locked`,
+   * `genesis-missing`, `identity-mismatch`, `port-taken`.
+   */
+  async start(): Promise<void> {
+    const config = this.#config
+    this.#loggers.node.info({ config, processId: this.#processId }, 'storage node starts')
+    await this.#listenForAdmin()
+    this.#coordinator = await DirectoryCoordinator.open({
+      directory: config.coordinationDir,
+      clock: this.#clock,
+      random: this.#random,
+    })
+    this.#store = await this.#openStore()
+    const node = this.#context(this.#store)
+    await this.#listenForBlocks(node)
+    await this.#listenForControl(node)
+    await this.#startWorkers(this.#store, this.#coordinator)
+    this.#announcement = await this.#coordinator.announce({
+      kind: 'storage-node',
+      id: this.#identity.id,
+      addresses: this.addresses,
+    })
+    this.#loggers.node.info({ ...this.addresses, diskUuid: this.diskUuid }, 'storage node serves')
+  }
+
+  /** No new requests, the running ones end or are cut after DRAIN_MS_MAX, then the disk is let go. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true
+    await this.#announcement?.withdraw()
+    await Promise.all([
+      this.#blockServer?.close({ graceMs: DRAIN_MS_MAX }),
+      this.#rpcServer?.close({ graceMs: DRAIN_MS_MAX }),
+      this.#scrubber?.stop(),
+    ])
+    await this.#heartbeat?.stop()
+    this.#blockClient.close()
+    await this.#store?.close()
+    await this.#coordinator?.close()
+    await this.#admin?.close()
+  }
+
+  async #listenForAdmin(): Promise<void> {
+    this.#admin = await AdminServer.listen({
+      address: this.#config.adminAddress,
+      metrics: this.#metrics.metrics,
+      readiness: () => readinessOf(this.#store, { stopping: this.#stopping }),
+    })
+  }
+
+  async #openStore(): Promise<ExtentStore> {
+    const { pocket, zone, cellId, osdId, dataDir } = this.#config
+    return await ExtentStore.open({
+      disk: this.#diskOverride ?? (await NodeDisk.open(dataDir)),
+      expected: { pocket, zone, cellId, osdId },
+      clock: this.#clock,
+      random: this.#random,
+      slabs: this.#slabs.background,
+      onEvent: (event) => this.#onExtentEvent(event),
+    })
+  }
+
+  #context(store: ExtentStore): NodeContext {
+    return {
+      pocket: this.#config.pocket,
+      diskUuid: store.identity.diskUuid,
+      clock: this.#clock,
+      store,
+      slabs: this.#slabs,
+      blockClient: this.#blockClient,
+      damages: this.#damages,
+      metrics: this.#metrics,
+      loggers: this.#loggers,
+      tellVolumeManager: () => this.#heartbeat?.wake(),
+    }
+  }
+
+  async #listenForBlocks(node: NodeContext): Promise<void> {
+    const { blockAddress, pocket, zone } = this.#config
+    this.#blockServer = await BlockServer.listen({
+      address: blockAddress,
+      pocket,
+      zone,
+      acceptHello: (hello) => {
+        if (PEER_ROLES.includes(hello.role) && hello.zone === zone) return
+        throw new KuraError('identity-mismatch', 'this listener is for the zone itself', {
+          details: { role: hello.role, zone: hello.zone },
+        })
+      },
+      handle: async (exchange) => await handleExchange(node, exchange),
+      clock: this.#clock,
+    })
+  }
+
+  async #listenForControl(node: NodeContext): Promise<void> {
+    const server = new RpcServer({
+      identity: this.#identity,
+      onCall: (call) => this.#auditCall(call),
+    })
+    addRpcHandlers(server, node)
+    this.#rpcServer = server
+    this.#rpcAddress = await server.listen(this.#config.rpcAddress)
+  }
+
+  async #startWorkers(store: ExtentStore, coordinator: Coordinator): Promise<void> {
+    const config = this.#config
+    const clock = this.#clock
+    const logger = this.#loggers.workers
+    const { rpc, block } = this.addresses
+    const node = { config, processId: this.#processId, store, damages: this.#damages }
+    this.#heartbeat = new Heartbeat({
+      identity: this.#identity,
+      intervalMs: config.heartbeatMs,
+      clock,
+      addressBook: new AddressBook({ coordinator, clock }),
+      logger,
+      readSpace: async () => await store.space(),
+      compose: (space) => describeNode({ ...node, rpcAddress: rpc, blockAddress: block }, space),
+    })
+    await this.#heartbeat.start()
+    this.#scrubber = new DiskScrubber({
+      bytesPerSecond: config.scrubBytesPerSecond,
+      periodMs: config.scrubPeriodMs,
+      clock,
+      logger,
+      scrubber: store.scrubber(),
+      onStep: (step) => this.#onScrubStep(step),
+    })
+    this.#scrubber.start()
+  }
+
+  #onScrubStep(step: ScrubStep): void {
+    this.#metrics.scrubbedBytes.inc(step.bytesRead)
+    if (step.finishedPass) this.#metrics.scrubPasses.inc()
+  }
+
+  /** Every damage comes through here, whoever met it: a read, the scrubber or recovery. */
+  #onExtentEvent(event: ExtentEvent): void {
+    const { node } = this.#loggers
+    switch (event.kind) {
+      case 'damage': {
+        const isNews = this.#damages.add(event.damage, this.#clock.nowMs())
+        if (isNews) node.error({ ...event.damage, source: event.source }, 'damage found')
+        break
+      }
+      case 'suspect':
+        node.error({ reason: event.reason }, 'disk is suspect')
+        break
+      case 'frozen':
+      case 'recovered':
+      case 'scratch-cleared':
+        node.info({ ...event }, 'extent event')
+        break
+      case 'not-understood':
+        node.warn({ ...event }, 'file left alone')
+        break
+    }
+    this.#heartbeat?.wake()
+  }
+
+  #auditCall(call: CallRecord): void {
+    const { method, code, durationMs, requestId, caller } = call
+    this.#metrics.requestSeconds.observe({ operation: method, code }, durationMs / 1000)
+    const line = { operation: method, code, durationMs, requestId, caller }
+    this.#loggers.audit.info(line, 'control request')
+    if (code === 'internal') this.#loggers.node.error({ err: toKuraError(call.error) }, 'a bug')
+  }
+}

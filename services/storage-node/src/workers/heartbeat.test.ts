@@ -1,0 +1,121 @@
+import { afterEach, expect, test, vi } from 'vitest'
+import { KuraError, type Member } from '@kura/core'
+import { parseCellId, parseDiskUuid, parseOsdId, parsePocketId, parseZoneId } from '@kura/core'
+import { VolumeManager, type HeartbeatRequest } from '@kura/proto'
+import { RpcServer, type ProcessIdentity } from '@kura/rpc'
+import { createLogger, SystemClock } from '@kura/runtime'
+import type { HeartbeatMessage } from '../node-status.ts'
+import { Heartbeat } from './heartbeat.ts'
+
+const place = { pocket: parsePocketId('test'), zone: parseZoneId('a'), cellId: parseCellId(1) }
+const node: ProcessIdentity = { ...place, kind: 'storage-node', id: '1-1' }
+const HOUR_MS = 3_600_000
+const cleanUps: (() => Promise<void>)[] = []
+
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
+})
+
+async function listen(id: string): Promise<{ member: Member; heard: HeartbeatRequest[] }> {
+  const heard: HeartbeatRequest[] = []
+  const refuse = (): Promise<never> => Promise.reject(new KuraError('unimplemented', 'only hears'))
+  const server = new RpcServer({ identity: { ...place, kind: 'volume-manager', id } })
+  server.add(VolumeManager, {
+    heartbeat: (request) => {
+      heard.push(request)
+      return Promise.resolve({ epoch: 1n, diskState: 'in-service' })
+    },
+    reportFailure: refuse,
+    getPlacements: refuse,
+    getCellStatus: refuse,
+    // eslint-disable-next-line require-yield
+    watchCellMap: async function* () {
+      await refuse()
+    },
+  })
+  const rpc = await server.listen('127.0.0.1:0')
+  cleanUps.push(async () => await server.close({ graceMs: 100 }))
+  return { member: { kind: 'volume-manager', id, addresses: { rpc } }, heard }
+}
+
+const MESSAGE: HeartbeatMessage = {
+  ...place,
+  osdId: parseOsdId(1),
+  diskUuid: parseDiskUuid('00000000-0000-4000-8000-000000000000'),
+  processId: 'p',
+  domains: { rack: 'r', power: 'p', vendor: 'v', firmware: 'f' },
+  epoch: 1n,
+  suspect: false,
+  fullness: 'ok',
+  totalBytes: 0n,
+  freeBytes: 0n,
+  unsealed: [],
+  damages: [],
+  damageCount: 0n,
+  rpcAddress: 'r',
+  blockAddress: 'b',
+}
+
+async function beat(options: {
+  members: () => Promise<readonly Member[]>
+  intervalMs?: number
+  readSpace?: () => Promise<{ totalBytes: number; freeBytes: number }>
+}): Promise<Heartbeat> {
+  const subject = new Heartbeat({
+    identity: node,
+    intervalMs: options.intervalMs ?? 20,
+    clock: new SystemClock(),
+    addressBook: { members: options.members },
+    logger: createLogger({ service: 'storage-node', id: '1-1', level: 'silent' }),
+    readSpace: options.readSpace ?? (() => Promise.resolve({ totalBytes: 10, freeBytes: 4 })),
+    compose: (space) => ({ ...MESSAGE, freeBytes: BigInt(space.freeBytes) }),
+  })
+  await subject.start()
+  cleanUps.push(async () => await subject.stop())
+  return subject
+}
+
+test('every volume manager of the own cell hears the node, those of other cells do not', async () => {
+  const [leader, standby, other] = [await listen('1-1'), await listen('1-2'), await listen('11-1')]
+  const members = [leader.member, standby.member, other.member]
+  await beat({ members: () => Promise.resolve(members) })
+  await vi.waitFor(() => expect(leader.heard.length).toBeGreaterThan(2))
+  expect(standby.heard.length).toBeGreaterThan(1)
+  expect(other.heard).toEqual([])
+  expect(leader.heard.at(-1)).toMatchObject({ processId: 'p', freeBytes: 4n })
+})
+
+test('a change is told at once', async () => {
+  const manager = await listen('1-1')
+  const members = () => Promise.resolve([manager.member])
+  const subject = await beat({ members, intervalMs: HOUR_MS })
+  await vi.waitFor(() => expect(manager.heard).toHaveLength(1))
+  subject.wake()
+  await vi.waitFor(() => expect(manager.heard).toHaveLength(2))
+})
+
+test('heartbeats go on while the disk hangs and coordination is gone', async () => {
+  const manager = await listen('1-1')
+  let looks = 0
+  const subject = await beat({
+    members: () => Promise.resolve([manager.member]),
+    readSpace: async () => {
+      looks += 1
+      if (looks > 1) await new Promise(() => undefined)
+      return { totalBytes: 10, freeBytes: 4 }
+    },
+  })
+  await vi.waitFor(() => expect(looks).toBe(2), 3_000)
+  const heardCount = manager.heard.length
+  subject.wake()
+  await vi.waitFor(() => expect(manager.heard.length).toBeGreaterThan(heardCount + 3))
+  expect(manager.heard.at(-1)).toMatchObject({ freeBytes: 4n })
+})
+
+test('a volume manager that comes later is found', async () => {
+  let members: Member[] = []
+  await beat({ members: () => Promise.resolve(members) })
+  const manager = await listen('1-1')
+  members = [manager.member]
+  await vi.waitFor(() => expect(manager.heard.length).toBeGreaterThan(0), 3_000)
+})
