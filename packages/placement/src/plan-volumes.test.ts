@@ -1,0 +1,128 @@
+// Each case is a small picture of a cell: one line per volume, then what is to be done.
+import { expect, test } from 'vitest'
+import { parseDiskUuid, parseVolumeId, type DiskUuid } from '@kura/core'
+import { SeededRandom } from '@kura/testkit'
+import { planVolumes, type PlannedVolume, type PlanVolumesView } from './plan-volumes.ts'
+
+const settings = { openVolumes: 4, openVolumesMax: 12, replaceAtFillPercent: 50 }
+
+function uuidOf(number: number): DiskUuid {
+  return parseDiskUuid(`00000000-0000-4000-8000-${String(number).padStart(12, '0')}`)
+}
+
+function cellOf(diskCount: number) {
+  return Array.from({ length: diskCount }, (_, index) => ({
+    diskUuid: uuidOf(index + 1),
+    domains: { rack: `rack-${index + 1}`, power: '', vendor: '', firmware: '' },
+    freeBytes: 1e12,
+  }))
+}
+
+/** `1 open 30% frozen full reported*2` */
+function volumeOf(line: string): PlannedVolume {
+  const [id = '0', state, ...facts] = line.split(' ')
+  const percent = facts.find((fact) => fact.endsWith('%'))
+  const reported = facts.find((fact) => fact.startsWith('reported*'))
+  const first = facts.includes('lost') ? 'lost' : facts.includes('frozen') ? 'frozen' : 'writable'
+  return {
+    volumeId: parseVolumeId(Number(id)),
+    state: state === 'creating' ? 'creating' : 'open',
+    diskUuids: [uuidOf(1), uuidOf(2), uuidOf(3)],
+    copies: [first, 'writable', 'writable'],
+    capacityBytes: 100,
+    usedBytes: Number(percent?.slice(0, -1) ?? 0),
+    saidFull: facts.includes('said-full'),
+    reporterCount: Number(reported?.split('*')[1] ?? 0),
+  }
+}
+
+function plan(picture: string, given: Partial<PlanVolumesView> & { diskCount?: number } = {}) {
+  const lines = picture.split('\n').map((line) => line.trim())
+  const { create, close } = planVolumes(
+    {
+      volumes: lines.filter((line) => line !== '').map(volumeOf),
+      disks: cellOf(given.diskCount ?? 6),
+      recentReportCloses: given.recentReportCloses ?? 0,
+      random: new SeededRandom(1),
+    },
+    settings,
+  )
+  return { create: create.length, close: close.map((it) => `${it.volumeId} ${it.reason}`) }
+}
+
+const FOUR_ROOMY = '1 open 10%\n2 open 20%\n3 open 30%\n4 open 40%'
+
+test('an empty cell gets its four volumes', () => {
+  expect(plan('')).toEqual({ create: 4, close: [] })
+})
+
+test('a cell with four roomy volumes is left alone', () => {
+  expect(plan(FOUR_ROOMY)).toEqual({ create: 0, close: [] })
+})
+
+test('volumes being created count already', () => {
+  expect(plan('1 creating\n2 creating\n3 open 10%\n4 open 10%')).toEqual({ create: 0, close: [] })
+})
+
+test('a volume past the mark stays open and gets a successor', () => {
+  expect(plan('1 open 50%\n2 open 20%\n3 open 30%\n4 open 40%')).toEqual({ create: 1, close: [] })
+})
+
+test('a full volume is closed only when its successor is open', () => {
+  expect(plan('1 open 99%\n2 open 1%\n3 open 1%\n4 open 1%')).toEqual({ create: 1, close: [] })
+  expect(plan('1 open 99%\n2 open 1%\n3 open 1%\n4 open 1%\n5 creating').close).toEqual([])
+  expect(plan(`${FOUR_ROOMY}\n5 open 99%`)).toEqual({ create: 0, close: ['5 full'] })
+})
+
+test('a full volume is closed without a successor where none can be placed', () => {
+  const picture = '1 open 99%\n2 open 1%'
+  expect(plan(picture, { diskCount: 2 })).toEqual({ create: 0, close: ['1 full'] })
+})
+
+test('a volume said to be full gets a successor at once, and is closed when it looks full', () => {
+  expect(plan('1 open 10% said-full\n2 open 1%\n3 open 1%\n4 open 1%')).toEqual({
+    create: 1,
+    close: [],
+  })
+  expect(plan(`${FOUR_ROOMY}\n5 open 10% said-full`).close).toEqual([])
+  expect(plan(`${FOUR_ROOMY}\n5 open 85% said-full`).close).toEqual(['5 full'])
+})
+
+test('volumes with a frozen or lost copy are closed at once and replaced beside that', () => {
+  expect(plan('1 open 10% frozen\n2 open 20% lost\n3 open 30%\n4 open 40%')).toEqual({
+    create: 2,
+    close: ['1 copy-frozen', '2 copy-lost'],
+  })
+})
+
+test('every ended volume is closed, however many', () => {
+  const picture = [1, 2, 3, 4].map((id) => `${id} open 10% lost`).join('\n')
+  expect(plan(picture).close).toHaveLength(4)
+})
+
+test('one frontend does not close a volume, however often it reports', () => {
+  expect(plan(`${FOUR_ROOMY}\n5 open 10% reported*1`)).toEqual({ create: 0, close: [] })
+})
+
+test('two frontends get a volume replaced, then closed', () => {
+  expect(plan('1 open 10% reported*2\n2 open 1%\n3 open 1%\n4 open 1%')).toEqual({
+    create: 1,
+    close: [],
+  })
+  expect(plan(`${FOUR_ROOMY}\n5 open 10% reported*2`).close).toEqual(['5 reported'])
+})
+
+test('reports close one volume a minute of a small cell, not all of them', () => {
+  const picture = `${FOUR_ROOMY}\n5 open 1% reported*9\n6 open 1% reported*9\n7 open 1% reported*9`
+  expect(plan(picture).close).toEqual(['5 reported'])
+  expect(plan(picture, { recentReportCloses: 1 }).close).toEqual([])
+})
+
+test('the cell never has more open volumes than its limit; the fullest one makes way', () => {
+  const filling = Array.from({ length: 11 }, (_, index) => `${index + 1} open ${60 + index}%`)
+  expect(plan(filling.join('\n'))).toEqual({ create: 1, close: ['11 crowded'] })
+  expect(plan([...filling, '12 open 90%'].join('\n'))).toEqual({
+    create: 0,
+    close: ['12 crowded'],
+  })
+})
