@@ -72,7 +72,7 @@ export class MemberDirectory {
     }
   }
 
-  /** Every readable announcement, sorted by id. Throws `unavailable` where the directory is gone. */
+  /** Every readable announcement, by id. Throws `unavailable` where the directory is gone. */
   async list(kind: MemberKind): Promise<Member[]> {
     const directory = join(this.#options.path, kind)
     const names = await this.#listNames(directory)

@@ -32,7 +32,8 @@ export function memberFileName(id: string): string {
 
 export function encodeMember({ member, token }: AnnouncedMember): string {
   const { kind, id, addresses } = member
-  return `${JSON.stringify({ formatVersion: FORMAT_VERSION, kind, id, addresses, token }, null, 2)}\n`
+  const content = { formatVersion: FORMAT_VERSION, kind, id, addresses, token }
+  return `${JSON.stringify(content, null, 2)}\n`
 }
 
 /** Throws `format-invalid`, or `format-too-new`. */

@@ -24,6 +24,10 @@ const identity: ProcessIdentity = {
   id: '1',
 }
 
+const RPC = join(import.meta.dirname, 'index.ts')
+const CORE = join(import.meta.dirname, '../../core/src/index.ts')
+const PROTO = join(import.meta.dirname, '../../../proto/index.js')
+
 /** A process with a volume manager whose calls hang, except `reportFailure`, which asserts. */
 async function startPeer(listenAddress = '127.0.0.1:0') {
   const child = spawn(
@@ -32,9 +36,9 @@ async function startPeer(listenAddress = '127.0.0.1:0') {
       '--conditions=source',
       '--input-type=module',
       '-e',
-      `import { RpcServer } from ${JSON.stringify(join(import.meta.dirname, 'index.ts'))}
-       import { assert } from ${JSON.stringify(join(import.meta.dirname, '../../core/src/index.ts'))}
-       import { VolumeManager } from ${JSON.stringify(join(import.meta.dirname, '../../../proto/index.js'))}
+      `import { RpcServer } from ${JSON.stringify(RPC)}
+       import { assert } from ${JSON.stringify(CORE)}
+       import { VolumeManager } from ${JSON.stringify(PROTO)}
        const never = () => new Promise(() => {})
        const identity = { pocket: 'test', zone: 'a', kind: 'volume-manager', id: '1-1' }
        const server = new RpcServer({ identity })
@@ -67,7 +71,7 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
   )
 }
 
-it('a call to a peer that is killed fails at once as unavailable, and so do the next ones', async () => {
+it('a call to a peer that is killed fails at once as unavailable, and so do the next', async () => {
   const { child, client } = await startPeer()
   expect(await codeOf(client.heartbeat({}))).toBe('ok')
   const underWay = codeOf(client.getCellStatus({}, { timeoutMs: 30_000 }))

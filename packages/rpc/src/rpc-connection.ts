@@ -35,7 +35,7 @@ export class RpcConnection {
     this.#resolve = resolve
   }
 
-  /** The channel for a call, at once where there is one that works; throws what `resolve` throws. */
+  /** The channel for a call, at once where one works; throws what `resolve` throws. */
   client(): Client | Promise<Client> {
     if (this.#closed) throw new KuraError('shutting-down', 'this client is closed')
     const channel = this.#channel

@@ -91,7 +91,7 @@ it('an error reaches the caller with code, message, hint and details', async () 
   })
 })
 
-it('what a handler throws by mistake is `internal` for the caller and kept for the log', async () => {
+it('a bug in a handler is `internal` for the caller and kept for the log', async () => {
   const records: CallRecord[] = []
   const bug = new TypeError('undefined is not a bucket')
   const { address } = await startIndex({ createGate: () => Promise.reject(bug) }, { records })
@@ -197,7 +197,7 @@ it('a peer that comes back on its old port is reachable within a second', async 
   expect(performance.now() - backAtMs).toBeLessThan(1_500)
 })
 
-it('an answer `not-leader` makes the client ask for the address again, naming the failed one', async () => {
+it('after `not-leader` the address is asked again, naming the one that failed', async () => {
   const standby = await startIndex({
     createGate: () => Promise.reject(new KuraError('not-leader', 'the other one leads')),
   })
@@ -211,7 +211,7 @@ it('an answer `not-leader` makes the client ask for the address again, naming th
   await client.createGate({ bucketId: 1n })
 })
 
-it('another service on the port of a dead peer is no peer: the address is asked again', async () => {
+it('another service on the port of a dead peer counts as the peer being away', async () => {
   const stranger = new RpcServer({ identity: identity({ kind: 'storage-node' }) })
   const taken = await stranger.listen('127.0.0.1:0')
   closers.push(() => stranger.close({ graceMs: 0 }))

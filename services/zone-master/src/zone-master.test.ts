@@ -153,7 +153,7 @@ it('a master without genesis does not start, and init does not run twice', async
   )
 })
 
-it('a new disk joins with the first report and goes in service, also for the next leader', async () => {
+it('a new disk goes in service with the first report, also for the next leader', async () => {
   const zone = await Zone.create()
   const master = await zone.startMaster()
   const { disks } = await zone.manager(master).reportCell(statusOf('joining'))

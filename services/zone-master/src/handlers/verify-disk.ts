@@ -39,7 +39,7 @@ export function verifyDisk(parts: HandlerParts): ZoneMasterHandlers['verifyDisk'
   }
 }
 
-/** Only what its own node shows now is verified: after a replacement the node reads another disk. */
+/** Only what its own node shows now is verified: a node with a new disk would read that one. */
 function findReachableDisk(term: LeaderTerm, uuidText: string): RegisteredDisk {
   const diskUuid = parseDiskUuid(uuidText)
   const disk = term.registry.findDisk(diskUuid)
