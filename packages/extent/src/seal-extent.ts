@@ -67,11 +67,38 @@ export async function finishSeal(
   mark('extent.seal.durable', fields)
 }
 
+/**
+ * Whether index and chunk table are what a footer says: a power cut may have kept the footer and lost
+ * what was written before it.
+ */
+export async function hasSoundTail(
+  context: StoreContext,
+  file: File,
+  footer: Footer,
+): Promise<boolean> {
+  const { indexOffsetBytes, chunkTableOffsetBytes, lengthBytes } = footer
+  const tableEndBytes = lengthBytes - PAGE_SIZE_BYTES
+  return await withSlab(context, BLOCK_SIZE_BYTES_MAX, async (slab) => {
+    const source = { file, slab }
+    const indexCrc = await readCrc(source, indexOffsetBytes, chunkTableOffsetBytes)
+    const chunkTableCrc = await readCrc(source, chunkTableOffsetBytes, tableEndBytes)
+    return indexCrc === footer.indexCrc && chunkTableCrc === footer.chunkTableCrc
+  })
+}
+
+async function readCrc(source: FileAndSlab, startBytes: number, endBytes: number): Promise<number> {
+  let crc = 0
+  for (let at = startBytes; at < endBytes; at += BLOCK_SIZE_BYTES_MAX) {
+    crc = crc32(await readPiece(source, at, Math.min(at + BLOCK_SIZE_BYTES_MAX, endBytes)), crc)
+  }
+  return crc
+}
+
 async function writeTail(input: SealInput, slab: Slab): Promise<Footer> {
   const { page, file, index, endOffsetBytes } = input
   const fields = { extentId: page.extentId }
   const layout = layoutSeal(endOffsetBytes, index.recordCount)
-  const chunks = input.chunks ?? (await readChunks(file, endOffsetBytes, slab))
+  const chunks = input.chunks ?? (await readChunks({ file, slab }, endOffsetBytes))
   assert(chunks.coveredBytes === endOffsetBytes - PAGE_SIZE_BYTES, 'the CRCs cover all records')
   mark('extent.seal.before-index', fields)
   chunks.add(crcByChunk(index.bytes, layout.indexOffsetBytes))
@@ -100,25 +127,36 @@ function composeFooter(input: SealInput, layout: SealLayout, chunkTable: Buffer)
   }
 }
 
-async function readChunks(file: File, endOffsetBytes: number, slab: Slab): Promise<ChunkTable> {
+async function readChunks(source: FileAndSlab, endOffsetBytes: number): Promise<ChunkTable> {
   const chunks = new ChunkTable()
-  let offsetBytes = PAGE_SIZE_BYTES
-  while (offsetBytes < endOffsetBytes) {
-    const sizeBytes = Math.min(BLOCK_SIZE_BYTES_MAX, endOffsetBytes - offsetBytes)
-    const bytes = slab.bytes.subarray(0, sizeBytes)
-    const readBytes = await file.read(bytes, offsetBytes).catch((error: unknown) => {
-      throw diskFailure(error, 'an extent could not be read to be sealed')
-    })
-    assert(readBytes === sizeBytes, 'the file is as long as its records')
-    chunks.add(crcByChunk(bytes, offsetBytes))
-    offsetBytes += sizeBytes
+  for (let at = PAGE_SIZE_BYTES; at < endOffsetBytes; at += BLOCK_SIZE_BYTES_MAX) {
+    const endBytes = Math.min(at + BLOCK_SIZE_BYTES_MAX, endOffsetBytes)
+    chunks.add(crcByChunk(await readPiece(source, at, endBytes), at))
   }
   return chunks
 }
 
+interface FileAndSlab {
+  readonly file: File
+  readonly slab: Slab
+}
+
+async function readPiece(
+  { file, slab }: FileAndSlab,
+  startBytes: number,
+  endBytes: number,
+): Promise<Buffer> {
+  const bytes = slab.bytes.subarray(0, endBytes - startBytes)
+  const readBytes = await file.read(bytes, startBytes).catch((error: unknown) => {
+    throw diskFailure(error, 'an extent could not be read to be sealed')
+  })
+  if (readBytes === bytes.length) return bytes
+  throw new KuraError('extent-damaged', 'the file of an extent is shorter than it was')
+}
+
 /** Direct writes need aligned memory: the bytes go through the slab. */
 async function writeAligned(
-  target: { readonly file: File; readonly slab: Slab },
+  target: FileAndSlab,
   bytes: Buffer,
   offsetBytes: number,
 ): Promise<void> {

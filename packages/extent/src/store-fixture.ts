@@ -136,9 +136,13 @@ export async function read(
 }
 
 /** Every block reads back, byte for byte. */
-export async function expectBlocks(store: ExtentStore, blocks: readonly Block[]): Promise<void> {
+export async function expectBlocks(
+  store: ExtentStore,
+  blocks: readonly Block[],
+  extentId: ExtentId = EXTENT,
+): Promise<void> {
   for (const { hash, bytes } of blocks) {
-    const found = await read(store, hash)
+    const found = await read(store, hash, extentId)
     if (!found.equals(bytes)) throw new Error(`wrong bytes for ${hash}`)
   }
 }

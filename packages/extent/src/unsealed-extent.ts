@@ -21,7 +21,7 @@ import type { Footer } from './footer.ts'
 import { encodePageZero, type PageZero } from './page-zero.ts'
 import type { RecordIndex, RecordLocation } from './record-index.ts'
 import type { RecordTable } from './record-table.ts'
-import { assertDigest, finishSeal, sealExtent } from './seal-extent.ts'
+import { assertDigest, finishSeal, hasSoundTail, sealExtent } from './seal-extent.ts'
 import { SealedExtent } from './sealed-extent.ts'
 import { reportDamage, type StoreContext } from './store-context.ts'
 
@@ -124,7 +124,6 @@ export class UnsealedExtent implements Extent {
     return offsetBytes
   }
 
-   
   async locate(hash: BlockHash): Promise<RecordLocation> {
     if (this.#damaged.has(hash)) throw this.#damagedError(hash)
     const location = this.#table.find(hash)
@@ -194,7 +193,7 @@ export class UnsealedExtent implements Extent {
     const { page } = this
     const file = this.#file
     const footer = this.#recovered?.unfinishedFooter
-    if (footer?.digest === digest) {
+    if (footer?.digest === digest && (await hasSoundTail(this.#context, file, footer))) {
       await finishSeal(this.#context, { page, file, footer })
       return footer
     }
