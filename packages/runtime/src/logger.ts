@@ -25,5 +25,20 @@ export function createLogger(options: {
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   }
-  return options.destination === undefined ? pino(settings) : pino(settings, options.destination)
+  return pino(settings, options.destination ?? standardOutput())
 }
+
+/**
+ * Node writes to a file, a pipe or a terminal before the call returns. Pino's own destination would
+ * do the same, but when the reader is gone it tries for ever to flush at the process's end, and so
+ * a service would survive the launcher that died holding the other end.
+ */
+function standardOutput(): DestinationStream {
+  if (!process.stdout.listeners('error').includes(ignoreMissingReader)) {
+    process.stdout.on('error', ignoreMissingReader)
+  }
+  return process.stdout
+}
+
+/** Logs that nobody reads are no reason to end. */
+function ignoreMissingReader(): void {}

@@ -7,7 +7,7 @@ import { beforeAll, expect, test } from 'vitest'
 
 const PROGRAM = `
 import { KuraError, assert } from '${import.meta.resolve('../../core/src/index.ts')}'
-import { runProgram } from '${import.meta.resolve('./index.ts')}'
+import { createLogger, runProgram } from '${import.meta.resolve('./index.ts')}'
 
 class Sleeper {
   #timer
@@ -34,6 +34,14 @@ await runProgram({
       start: async () => { setTimeout(() => { throw new Error('nobody handled this') }, 10) },
       [Symbol.asyncDispose]: async () => undefined,
     }),
+    talk: async () => {
+      const logger = createLogger({ service: 'test-program', id: '1', level: 'info' })
+      let timer
+      return {
+        start: async () => { timer = setInterval(() => logger.info('tick'), 10) },
+        [Symbol.asyncDispose]: async () => clearInterval(timer),
+      }
+    },
     hang: async () => ({
       start: async () => { setInterval(() => undefined, 1000); process.stdout.write('started\\n') },
       [Symbol.asyncDispose]: async () => await new Promise(() => undefined),
@@ -93,6 +101,20 @@ test('the end of stdin stops the service where the setting says so', async () =>
   })
   expect(outcome).toMatchObject({ code: 0 })
   expect(outcome.stdout).toContain('"reason":"stdin ended"')
+})
+
+test('a service whose launcher died, with the pipes it held, ends by itself', async () => {
+  const child = spawn(process.execPath, ['--conditions=source', file, 'talk'], {
+    env: { ...process.env, KURA_TEST_PROGRAM_STOP_WITH_STDIN: '1' },
+    stdio: ['pipe', 'pipe', 'ignore'],
+  })
+  const { promise, resolve } = Promise.withResolvers<number | null>()
+  child.on('exit', resolve)
+  child.stdout.once('data', () => {
+    child.stdout.destroy()
+    setTimeout(() => child.stdin.end(), 100)
+  })
+  expect(await promise).toBe(0)
 })
 
 test('other commands get what follows their words, and end by themselves', async () => {
