@@ -120,7 +120,8 @@ export class ExtentStore {
    */
   async createExtent(spec: ExtentSpec): Promise<void> {
     const { extentId } = spec
-    await this.#creating.get(extentId)
+    const sameOrder = this.#creating.get(extentId)
+    if (sameOrder !== undefined) await sameOrder
     const known = this.#extents.get(extentId)
     if (known !== undefined) {
       assertSameOrder(known, spec)

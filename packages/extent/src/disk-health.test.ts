@@ -1,0 +1,194 @@
+import { KIB, MIB, parseExtentId } from '@kura/core'
+import { FaultyDisk, MemoryDisk } from '@kura/testkit'
+import { describe, expect, it } from 'vitest'
+import {
+  append,
+  EXTENT,
+  expectBlocks,
+  initialise,
+  openStore,
+  randomBlock,
+  recordOf,
+  specOf,
+} from './store-fixture.ts'
+
+const OTHER = parseExtentId(43)
+
+async function open() {
+  const memory = await initialise(new MemoryDisk())
+  const faulty = new FaultyDisk(memory)
+  const opened = await openStore(faulty)
+  await opened.store.createExtent(specOf())
+  await opened.store.createExtent(specOf({ extentId: OTHER }))
+  return { memory, faulty, ...opened }
+}
+
+describe('after a failed sync', () => {
+  it('nothing more is acknowledged in this process, on any extent', async () => {
+    const { faulty, store, events } = await open()
+    const kept = randomBlock(0, 5000)
+    await append(store, kept, OTHER)
+    faulty.fail({ kind: 'file.sync', path: /42/, code: 'EIO' })
+    await expect(append(store, randomBlock(1, 100))).rejects.toMatchObject({ code: 'disk-suspect' })
+    expect(store.suspect).toBe(true)
+    expect(events).toContainEqual(expect.objectContaining({ kind: 'suspect' }))
+    const refused = [
+      append(store, randomBlock(2, 100), OTHER),
+      store.createExtent(specOf({ extentId: parseExtentId(44) })),
+      store.freeze(OTHER),
+      store.raiseEpoch(9),
+      store.probe(),
+      store.beginBuild(specOf({ extentId: parseExtentId(45) })),
+    ]
+    for (const one of refused) await expect(one).rejects.toMatchObject({ code: 'disk-suspect' })
+    await expectBlocks(store, [kept], OTHER)
+    await store.close()
+  })
+
+  it('an append whose own sync went well is not acknowledged when another failed meanwhile', async () => {
+    const { faulty, store } = await open()
+    const held = faulty.hold({ kind: 'file.sync', path: /43/ })
+    const late = append(store, randomBlock(0, 100), OTHER)
+    await held.reached
+    faulty.fail({ kind: 'file.sync', path: /42/, code: 'EIO' })
+    await expect(append(store, randomBlock(1, 100))).rejects.toMatchObject({ code: 'disk-suspect' })
+    held.release()
+    await expect(late).rejects.toMatchObject({ code: 'disk-suspect' })
+    await store.close()
+  })
+
+  it('a restart does not forget it; reading everything from media does', async () => {
+    const { memory, faulty, store } = await open()
+    const block = randomBlock(0, 5000)
+    await append(store, block)
+    faulty.fail({ kind: 'file.sync', path: /43/, code: 'EIO' })
+    const lost = append(store, randomBlock(1, 100), OTHER)
+    await expect(lost).rejects.toMatchObject({ code: 'disk-suspect' })
+    expect((await store.verifyFromMedia()).damages).toEqual([])
+    expect(store.suspect).toBe(true)
+    // That verification lifted the durable mark, but this process saw the failure itself.
+    await store.close()
+    const next = await openStore(memory.restart())
+    expect(next.store.suspect).toBe(false)
+    await next.store.close()
+  })
+
+  it('the mark is durable, and a start under it answers reads alone until all is verified', async () => {
+    const { memory, faulty, store } = await open()
+    const block = randomBlock(0, 5000)
+    await append(store, block)
+    faulty.fail({ kind: 'file.sync', path: /43/, code: 'EIO' })
+    await append(store, randomBlock(1, 100), OTHER).catch(() => undefined)
+    await store.close()
+    const crashed = memory.crash()
+    const { store: next } = await openStore(crashed)
+    expect(next.suspect).toBe(true)
+    await expectBlocks(next, [block])
+    const refused = next.createExtent(specOf({ extentId: parseExtentId(44) }))
+    await expect(refused).rejects.toMatchObject({ code: 'disk-suspect' })
+    const verification = await next.verifyFromMedia()
+    expect(verification).toMatchObject({ extentsRead: 2, damages: [] })
+    expect(verification.bytesRead).toBeGreaterThan(3 * 4096)
+    expect(next.suspect).toBe(false)
+    await next.createExtent(specOf({ extentId: parseExtentId(44) }))
+    await next.close()
+    const last = await openStore(crashed.crash())
+    expect(last.store.suspect).toBe(false)
+    await last.store.close()
+  })
+
+  it('damage on the media keeps the disk suspect', async () => {
+    const { memory, faulty, store } = await open()
+    const offsetBytes = await append(store, randomBlock(0, 5000))
+    faulty.fail({ kind: 'file.sync', path: /43/, code: 'EIO' })
+    await append(store, randomBlock(1, 100), OTHER).catch(() => undefined)
+    await store.close()
+    const next = await openStore(memory.restart())
+    memoryFlip(memory, offsetBytes + 4096)
+    expect((await next.store.verifyFromMedia()).damages).toHaveLength(1)
+    expect(next.store.suspect).toBe(true)
+    await next.store.close()
+  })
+
+  it('recovery under a sync that fails again still serves what the medium holds', async () => {
+    const { memory, store } = await open()
+    const block = randomBlock(0, 5000)
+    await append(store, block)
+    const faulty = new FaultyDisk(memory.crash())
+    faulty.fail({ kind: 'file.sync', code: 'EIO', lasts: 'for-ever' })
+    const next = await openStore(faulty)
+    expect(next.store.suspect).toBe(true)
+    await expectBlocks(next.store, [block])
+    await next.store.close()
+    await store.close()
+  })
+})
+
+/** Rot does not ask which process has the disk. */
+function memoryFlip(memory: MemoryDisk, offsetBytes: number): void {
+  memory.flipBit('extents/42.extent', offsetBytes)
+}
+
+describe('after a failed write', () => {
+  it('this extent takes nothing more and is frozen; the others go on', async () => {
+    const { faulty, store, events } = await open()
+    const kept = randomBlock(0, 5000)
+    await append(store, kept)
+    faulty.fail({ kind: 'file.write', path: /42/, code: 'EIO' })
+    await expect(append(store, randomBlock(1, 100))).rejects.toMatchObject({ code: 'disk-error' })
+    const late = append(store, randomBlock(2, 100))
+    await expect(late).rejects.toMatchObject({ code: 'extent-frozen' })
+    expect(await store.freeze(EXTENT)).toMatchObject({ recordCount: 1, canComplete: false })
+    expect(events).toContainEqual(expect.objectContaining({ kind: 'frozen', extentId: EXTENT }))
+    expect(store.suspect).toBe(false)
+    await append(store, randomBlock(3, 100), OTHER)
+    const record = await recordOf(randomBlock(4, 100))
+    const completing = store.completeAppend(EXTENT, record)
+    await expect(completing).rejects.toMatchObject({ code: 'state-conflict' })
+    record.slab.release()
+    await expectBlocks(store, [kept])
+    const { digest } = store.report(EXTENT)
+    await store.seal(EXTENT, digest)
+    expect(await store.verifyFromMedia()).toMatchObject({ damages: [] })
+    await store.close()
+  })
+
+  it('a disk that is full says so', async () => {
+    const { faulty, store } = await open()
+    faulty.fail({ kind: 'create', code: 'ENOSPC' })
+    const created = store.createExtent(specOf({ extentId: parseExtentId(44) }))
+    await expect(created).rejects.toMatchObject({ code: 'disk-full' })
+    expect(store.suspect).toBe(false)
+    await store.close()
+  })
+})
+
+describe('the ladder of a filling disk', () => {
+  it('warns at 85 %, takes no new extents at 90 %, and refuses writes at 95 %', async () => {
+    const { faulty, store } = await open()
+    const fill = async (usedPercent: number): Promise<void> => {
+      faulty.pretendSpace({ totalBytes: 100 * MIB, freeBytes: (100 - usedPercent) * MIB })
+      await store.space()
+    }
+    await fill(84)
+    expect(store.fullness()).toBe('ok')
+    await fill(85)
+    expect(store.fullness()).toBe('warn')
+    await store.createExtent(specOf({ extentId: parseExtentId(44) }))
+    await fill(90)
+    expect(store.fullness()).toBe('no-new-extents')
+    const refused = store.createExtent(specOf({ extentId: parseExtentId(45) }))
+    await expect(refused).rejects.toMatchObject({ code: 'disk-full' })
+    const kept = randomBlock(0, 10 * KIB)
+    await append(store, kept)
+    await fill(95)
+    expect(store.fullness()).toBe('no-writes')
+    await expect(append(store, randomBlock(1, 100))).rejects.toMatchObject({ code: 'disk-full' })
+    await expectBlocks(store, [kept])
+    const { digest } = await store.freeze(EXTENT)
+    expect(await store.seal(EXTENT, digest)).toMatchObject({ state: 'sealed' })
+    await fill(80)
+    await append(store, randomBlock(2, 100), OTHER)
+    await store.close()
+  })
+})
