@@ -18,16 +18,18 @@ function cellOf(diskCount: number) {
   }))
 }
 
-/** `1 open 30% frozen full reported*2` */
+/** `1 open 30% on-456 frozen reported*2`; on disks 1, 2, 3, and every second one on 4, 5, 6. */
 function volumeOf(line: string): PlannedVolume {
   const [id = '0', state, ...facts] = line.split(' ')
   const percent = facts.find((fact) => fact.endsWith('%'))
   const reported = facts.find((fact) => fact.startsWith('reported*'))
+  const even = Number(id) % 2 === 0 ? '456' : '123'
+  const disks = facts.find((fact) => fact.startsWith('on-'))?.slice(3) ?? even
   const first = facts.includes('lost') ? 'lost' : facts.includes('frozen') ? 'frozen' : 'writable'
   return {
     volumeId: parseVolumeId(Number(id)),
     state: state === 'creating' ? 'creating' : 'open',
-    diskUuids: [uuidOf(1), uuidOf(2), uuidOf(3)],
+    diskUuids: [...disks].map((digit) => uuidOf(Number(digit))),
     copies: [first, 'writable', 'writable'],
     capacityBytes: 100,
     usedBytes: Number(percent?.slice(0, -1) ?? 0),
@@ -58,6 +60,13 @@ test('an empty cell gets its four volumes', () => {
 
 test('a cell with four roomy volumes is left alone', () => {
   expect(plan(FOUR_ROOMY)).toEqual({ create: 0, close: [] })
+})
+
+test('a cell of six racks whose volumes all share a disk gets one that stands apart', () => {
+  const picture = '1 open on-123\n2 open on-345\n3 open on-135\n4 open on-235'
+  expect(plan(picture)).toEqual({ create: 1, close: [] })
+  expect(plan(`${picture}\n5 creating on-246`)).toEqual({ create: 0, close: [] })
+  expect(plan(picture, { diskCount: 5 })).toEqual({ create: 0, close: [] })
 })
 
 test('volumes being created count already', () => {

@@ -8,7 +8,7 @@
  * - Reports are evidence, not an order: of volumes closed on them alone, never more than
  *   max(1, 10 %) of the open ones within a minute.
  */
-import type { DiskUuid, Random, VolumeId } from '@kura/core'
+import { REPLICA_COUNT, type DiskUuid, type Random, type VolumeId } from '@kura/core'
 import { placeVolume, type PlaceableDisk } from './place-volume.ts'
 
 export type CopyCondition =
@@ -77,7 +77,9 @@ interface Sorted {
 
 export function planVolumes(view: PlanVolumesView, settings: PlanVolumesSettings): VolumePlan {
   const sorted = sortVolumes(view.volumes, settings)
-  const missing = settings.openVolumes - sorted.roomy.length - sorted.creating.length
+  const coming = [...sorted.roomy, ...sorted.creating]
+  const wanted = settings.openVolumes - coming.length
+  const missing = lacksPair(view, coming) ? Math.max(1, wanted) : wanted
   const staying = view.volumes.length - sorted.ended.length
   const space = Math.max(0, settings.openVolumesMax - staying)
   const create = placeVolumes(view, sorted, Math.min(missing, space))
@@ -92,6 +94,15 @@ export function planVolumes(view: PlanVolumesView, settings: PlanVolumesSettings
       ...(missing > space ? closeWithReason(mostCrowding(sorted), 'crowded') : []),
     ],
   }
+}
+
+/** Six usable racks, but every two roomy volumes share a disk: one more, placed apart, is due. */
+function lacksPair(view: PlanVolumesView, coming: readonly PlannedVolume[]): boolean {
+  const racks = new Set(view.disks.map(({ domains }) => domains.rack))
+  if (racks.size < 2 * REPLICA_COUNT || coming.length < 2) return false
+  return !coming.some((one) =>
+    coming.some((other) => !one.diskUuids.some((diskUuid) => other.diskUuids.includes(diskUuid))),
+  )
 }
 
 function sortVolumes(volumes: readonly PlannedVolume[], settings: PlanVolumesSettings): Sorted {

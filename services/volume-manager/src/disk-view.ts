@@ -44,6 +44,7 @@ export class DiskView {
   readonly #tookOverAtMs: number
   readonly #changeListeners = new Set<() => void>()
   #revision = 1
+  #appearedAtMs: number | undefined
 
   constructor(options: DiskViewOptions) {
     this.#clock = options.clock
@@ -104,6 +105,7 @@ export class DiskView {
       previous.processId !== heartbeat.processId ||
       (previous.suspect && !heartbeat.suspect) ||
       disk.unreachableSinceMs !== undefined
+    if (appears) this.#appearedAtMs = this.#clock.monotonicMs()
     disk.heartbeat = heartbeat
     disk.heartbeatAtMs = this.#clock.monotonicMs()
     this.#noteLife(disk)
@@ -122,6 +124,21 @@ export class DiskView {
     if (disk === undefined || disk.unreachableSinceMs !== undefined) return
     disk.unreachableSinceMs = this.#clock.monotonicMs()
     this.#touch(disk)
+  }
+
+  /**
+   * Whether the leader knows its cell well enough to place on it: some disk was heard, none that
+   * the table has is still expected, and no other came for a while. A cell that starts as a whole
+   * would else get all its volumes on the three disks that were heard first.
+   */
+  isSettled(): boolean {
+    const nowMs = this.#clock.monotonicMs()
+    if (this.#appearedAtMs === undefined) return false
+    if (nowMs - this.#tookOverAtMs > 2 * this.#heartbeatTimeoutMs) return true
+    const isExpecting = this.diskUuids.some(
+      (diskUuid) => this.isReachable(diskUuid) && !this.isHeard(diskUuid),
+    )
+    return !isExpecting && nowMs - this.#appearedAtMs > this.#heartbeatTimeoutMs / 4
   }
 
   /** Silent for longer than the heartbeat timeout; not yet proof of death. */

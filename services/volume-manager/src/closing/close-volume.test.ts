@@ -138,9 +138,9 @@ test('a returning copy that equals the digest is sealed and in force again', asy
   await cell.restartNode(index)
   await vi.waitFor(() => {
     expect(copiesInForce(cell.volume(volume.volumeId))).toHaveLength(3)
-  }, 5_000)
+    expect(cell.leader.cell.table.volumes.underReplicatedCount()).toBe(0)
+  }, 8_000)
   expectEveryCopyHolds(cell, cell.volume(volume.volumeId), [record])
-  expect(cell.leader.cell.table.volumes.underReplicatedCount()).toBe(0)
 })
 
 test('a returning copy that holds other records stays a source and keeps its records', async () => {

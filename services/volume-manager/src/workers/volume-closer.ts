@@ -107,11 +107,20 @@ export class VolumeCloser {
       this.#progress.delete(volumeId)
       alarms.clear(`closing-fails-${volumeId}`)
       logger.info({ volumeId, durationMs: clock.monotonicMs() - progress.sinceMs }, 'volume closed')
+      this.#compareLeftBehind(volumeId)
       this.#worker.wake()
     } catch (error) {
       if (signal.aborted) return
       if (!isKuraError(error) || isKuraError(error, 'stale-epoch', 'unknown-outcome')) throw error
       this.#noteFailure(volumeId, progress, error)
+    }
+  }
+
+  /** A copy that came back too late for this closing may be equal all the same. */
+  #compareLeftBehind(volumeId: VolumeId): void {
+    const { table, view, wake } = this.#cell
+    for (const { state, diskUuid } of table.volumes.get(volumeId)?.extents ?? []) {
+      if (state === 'source' && view.isReachable(diskUuid)) wake.reconcile(diskUuid)
     }
   }
 

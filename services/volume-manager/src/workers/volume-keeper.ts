@@ -26,6 +26,7 @@ export class VolumeKeeper {
   readonly #births: TaskPool<VolumeId>
   /** When this leader first knew a volume as open, monotonic. */
   readonly #openedAtMs = new Map<VolumeId, number>()
+  #settled = false
 
   constructor(cell: Cell, options: { readonly onFailure: (error: unknown) => void }) {
     this.#cell = cell
@@ -63,7 +64,8 @@ export class VolumeKeeper {
     const { table, view, reports, random, config } = this.#cell
     const volumes = table.volumes.alive().filter(({ state }) => state !== 'closing')
     this.#noteOpened(volumes)
-    const disks = view.diskUuids.filter((diskUuid) => view.isPlaceable(diskUuid))
+    const placeable = view.diskUuids.filter((diskUuid) => view.isPlaceable(diskUuid))
+    const disks = this.#isSettled() ? placeable : []
     return planVolumes(
       {
         volumes: volumes.map((volume) => this.#describe(volume)),
@@ -73,6 +75,12 @@ export class VolumeKeeper {
       },
       config,
     )
+  }
+
+  /** Once settled, for good: a restarting node does not hold up the others. */
+  #isSettled(): boolean {
+    this.#settled ||= this.#cell.view.isSettled()
+    return this.#settled
   }
 
   #carryOut(plan: VolumePlan): void {
