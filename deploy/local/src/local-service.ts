@@ -46,6 +46,7 @@ export class LocalService {
   #child: ChildProcess | undefined
   #exited: Promise<void> = Promise.resolve()
   #isStopping = false
+  #isMuted = false
   #cancelRestart: (() => void) | undefined
   #deathsInRow = 0
   #lastExit = 'never started'
@@ -59,7 +60,9 @@ export class LocalService {
     this.#environment = options.environment
     this.#log = new ServiceLog({
       path: options.logPath,
-      onWarning: (line) => options.tell(`${this.name}: ${line}`),
+      onWarning: (line) => {
+        if (!this.#isMuted) options.tell(`${this.name}: ${line}`)
+      },
     })
   }
 
@@ -178,6 +181,11 @@ export class LocalService {
     patience.abort()
     timeout.catch(() => undefined)
     return isEnded
+  }
+
+  /** While a zone stops its services miss each other: that is in their logs, and no news. */
+  muteWarnings(): void {
+    this.#isMuted = true
   }
 
   close(): void {

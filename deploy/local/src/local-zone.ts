@@ -49,7 +49,7 @@ export interface LocalZoneOptions {
   readonly signal?: AbortSignal | undefined
   /** Variables by kind (`storage-node`) or name (`storage-node-1-3`); the name wins. */
   readonly environment?: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined
-  /** Takes what a person should know; nothing by default. */
+  /** Takes what a person should know, warnings of services included; nothing by default. */
   readonly tell?: ((line: string) => void) | undefined
 }
 
@@ -185,6 +185,7 @@ export class LocalZone implements AsyncDisposable {
   }
 
   async #stop(): Promise<readonly string[]> {
+    for (const service of this.services) service.muteWarnings()
     const endsAtMs = performance.now() + STOP_TIMEOUT_MS
     await rm(join(this.dataDir, 'endpoints.json'), { force: true })
     for (const kinds of stopGroups) {

@@ -27,6 +27,13 @@ test('a warning that arrives in two pieces is one warning', () => {
   expect(warnings).toEqual(['warn: slow (durationMs 7)'])
 })
 
+test('a warning that comes again and again is handed on once', () => {
+  const line = '{"level":"warn","msg":"copy failed","osdId":3}\n'
+  log.write(Buffer.from(line.repeat(50)))
+  log.write(Buffer.from('{"level":"error","msg":"another"}\n'))
+  expect(warnings).toEqual(['warn: copy failed (osdId 3)', 'error: another'])
+})
+
 test('what a service says on its standard error is handed on as it is', () => {
   log.writeError(Buffer.from('kura storage-node: locked (locked)\n'))
   expect(warnings).toEqual(['kura storage-node: locked (locked)'])

@@ -1,6 +1,7 @@
 /**
  * The log file of one service, at most two files of a fixed size: when the first is full it becomes
- * `.1`, and the `.1` before it is gone. Warnings and worse are also handed on, as one short line.
+ * `.1`, and the `.1` before it is gone. Warnings and worse are also handed on, each as one short line
+ * and not too often.
  */
 import { closeSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
 import { MIB } from '@kura/core'
@@ -11,6 +12,8 @@ const SHOWN_CHARACTERS_MAX = 400
 /** Bytes of an unfinished line that are kept; more is not a log line. */
 const PARTIAL_CHARACTERS_MAX = 64 * 1024
 const LOUD = /"level":"(warn|error|fatal)"/
+/** The same message is handed on once in this time; all of them are in the file. */
+const REPEAT_MS = 5_000
 /** What every line has, or what the message says already. */
 const UNSHOWN_FIELDS = new Set(['level', 'time', 'service', 'id', 'pid', 'msg', 'hostname'])
 
@@ -20,6 +23,7 @@ export class ServiceLog {
   #descriptor: number
   #sizeBytes: number
   #partial = ''
+  readonly #shownAtMs = new Map<string, number>()
 
   constructor(options: { readonly path: string; readonly onWarning: (line: string) => void }) {
     this.#path = options.path
@@ -36,8 +40,19 @@ export class ServiceLog {
     this.#partial = text.slice(end + 1).slice(0, PARTIAL_CHARACTERS_MAX)
     if (!LOUD.test(text)) return
     for (const line of text.slice(0, end + 1).split('\n')) {
-      if (LOUD.test(line)) this.#onWarning(shorten(line))
+      if (LOUD.test(line)) this.#handOn(line)
     }
+  }
+
+  /** Messages are constant phrases, so the map stays small. */
+  #handOn(line: string): void {
+    const fields = parseFields(line)
+    const message = describe(fields?.['msg'] ?? '')
+    const nowMs = performance.now()
+    const shownAtMs = this.#shownAtMs.get(message) ?? -Infinity
+    if (nowMs - shownAtMs < REPEAT_MS) return
+    this.#shownAtMs.set(message, nowMs)
+    this.#onWarning(fields === undefined ? line.slice(0, SHOWN_CHARACTERS_MAX) : shorten(fields))
   }
 
   /** A piece of its standard error: refusals to start, and what no logger caught. */
@@ -65,9 +80,7 @@ export class ServiceLog {
 }
 
 /** `level: message (field value, …)`. */
-function shorten(line: string): string {
-  const fields = parseFields(line)
-  if (fields === undefined) return line.slice(0, SHOWN_CHARACTERS_MAX)
+function shorten(fields: Record<string, unknown>): string {
   const details = Object.entries(fields)
     .filter(([name]) => !UNSHOWN_FIELDS.has(name))
     .map(([name, value]) => `${name} ${describe(value)}`)

@@ -81,7 +81,8 @@ async function runGenesis(step: GenesisStep): Promise<void> {
     [programOf(step.kind), 'init'],
     { env: step.environment, timeout: GENESIS_TIMEOUT_MS },
     (error, stdout, stderr) => {
-      resolve(error === null ? undefined : stderr.trim() || stdout.trim() || error.message)
+      const exit = `exit code ${error?.code}, signal ${error?.signal}`
+      resolve(error === null ? undefined : stderr.trim() || stdout.trim() || exit)
     },
   )
   const problem = await promise
