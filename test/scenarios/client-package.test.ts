@@ -47,8 +47,12 @@ it('the client installs into an empty project with npm alone and runs its exampl
   const manifest = { name: 'application', private: true, type: 'module' }
   await writeFile(join(folder, 'package.json'), JSON.stringify(manifest))
   const { block, pocket } = scenario.zone.endpoints
-  const env = { PATH: process.env.PATH, HOME: folder, KURA_SERVER: block, KURA_POCKET: pocket }
-  await run('npm', ['install', '--no-audit', '--no-fund', tarball], { cwd: folder, env })
+  const env = { ...process.env, KURA_SERVER: block, KURA_POCKET: pocket }
+  await run('npm', ['install', '--no-audit', '--no-fund', tarball], {
+    cwd: folder,
+    env,
+    timeout: 120_000,
+  })
 
   const example = 'node_modules/@kura/client/examples/put-and-get.mjs'
   const { stdout } = await run(process.execPath, [example], { cwd: folder, env })

@@ -1,0 +1,97 @@
+/**
+ * The zone's promise as a story: a storage node dies, puts and gets go on, its volumes are closed
+ * with the copies that are left and shown as under-replicated; it comes back, and its copies count
+ * again where they equal the table's digest.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { KuraClient, ZoneMasterClient } from '@kura/client'
+import type { CellStatus } from '@kura/proto'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { hashOf, makeBlock } from '../support/blocks.ts'
+import { startScenarioZone, type ScenarioZone } from '../support/scenario-zone.ts'
+
+const BLOCK_COUNT = 60
+const BLOCK_SIZE_BYTES = 200_000
+const PATIENCE_MS = 30_000
+const POLL_MS = 100
+
+let scenario: ScenarioZone
+let client: KuraClient
+let master: ZoneMasterClient
+const blocks = Array.from({ length: BLOCK_COUNT }, (_, index) =>
+  makeBlock(`osd loss/${index}`, BLOCK_SIZE_BYTES),
+)
+
+beforeAll(async () => {
+  scenario = await startScenarioZone({ restarts: false })
+  const { pocket, zone, block, zoneMaster } = scenario.zone.endpoints
+  client = new KuraClient({ servers: [block], pocket })
+  master = new ZoneMasterClient({ address: zoneMaster, pocket, zone })
+})
+
+afterAll(async () => {
+  master.close()
+  await client.close()
+  await scenario[Symbol.asyncDispose]()
+})
+
+async function cellStatus(): Promise<CellStatus> {
+  const status = (await master.status()).cells[0]?.status
+  if (status === undefined) throw new Error('the zone master has not heard of the cell')
+  return status
+}
+
+async function waitForCell(what: string, isSo: (cell: CellStatus) => boolean): Promise<CellStatus> {
+  const endsAtMs = performance.now() + PATIENCE_MS
+  for (;;) {
+    const cell = await cellStatus()
+    if (isSo(cell)) return cell
+    if (performance.now() > endsAtMs) throw new Error(`the cell never had ${what}`)
+    await sleep(POLL_MS)
+  }
+}
+
+async function expectAllReadable(): Promise<void> {
+  for (const block of blocks) expect(hashOf(await client.get(block.hash))).toBe(block.hash)
+}
+
+it('a cell keeps at least four open volumes, two of which share no disk', async () => {
+  const cell = await waitForCell('four open volumes', (each) => each.openVolumes >= 4n)
+  expect(cell.disks.filter((disk) => disk.reachable).length).toBe(6)
+})
+
+it('puts and gets go on when a storage node dies', async () => {
+  const half = BLOCK_COUNT / 2
+  for (const block of blocks.slice(0, half)) await client.put(block.bytes)
+  await scenario.zone.service('storage-node-1-2').kill()
+  for (const block of blocks.slice(half)) await client.put(block.bytes)
+  await expectAllReadable()
+})
+
+it('its volumes are closed with the survivors and shown as under-replicated', async () => {
+  const cell = await waitForCell(
+    'closed volumes with two copies',
+    (each) => each.underReplicatedCount > 0n && each.closingVolumes === 0n,
+  )
+  for (const volume of cell.underReplicated) {
+    expect(volume.copiesInForce).toBe(2)
+    expect(volume.copiesWanted).toBe(3)
+  }
+  await expectAllReadable()
+})
+
+it('when it returns, copies that equal the digest count again', async () => {
+  const before = (await cellStatus()).underReplicatedCount
+  const node = scenario.zone.service('storage-node-1-2')
+  node.start()
+  await node.waitReady()
+  await waitForCell('a copy back in force', (each) => each.underReplicatedCount < before)
+  await expectAllReadable()
+})
+
+it('with four nodes dead a put says no-open-volume', async () => {
+  for (const osdId of [1, 2, 3, 4]) await scenario.zone.service(`storage-node-1-${osdId}`).kill()
+  const { bytes } = makeBlock('nowhere to go', BLOCK_SIZE_BYTES)
+  const put = client.put(bytes, { timeoutMs: 8_000 })
+  await expect(put).rejects.toMatchObject({ code: 'no-open-volume', retryable: true })
+})
