@@ -1,0 +1,326 @@
+import { createHash } from 'node:crypto'
+import { KIB, PAGE_SIZE_BYTES, parseExtentId } from '@kura/core'
+import { FaultyDisk, MemoryDisk, SeededRandom } from '@kura/testkit'
+import { describe, expect, it } from 'vitest'
+import type { ExtentStore } from './extent-store.ts'
+import { encodeRecordHeader } from './record-header.ts'
+import {
+  append,
+  blockOf,
+  EXTENT,
+  expectBlocks,
+  initialise,
+  openStore,
+  randomBlock,
+  recordOf,
+  specOf,
+  type Block,
+} from './store-fixture.ts'
+
+const FILE = 'extents/42.extent'
+const OTHER = parseExtentId(43)
+
+/** A disk with one open extent of these blocks, its process gone. */
+async function leaveOpen(
+  blocks: readonly Block[],
+): Promise<{ memory: MemoryDisk; offsets: number[] }> {
+  const memory = await initialise(new MemoryDisk())
+  const { store } = await openStore(memory)
+  await store.createExtent(specOf())
+  const offsets: number[] = []
+  for (const block of blocks) offsets.push(await append(store, block))
+  await store.close()
+  return { memory: memory.restart(), offsets }
+}
+
+async function overwrite(
+  memory: MemoryDisk,
+  offsetBytes: number,
+  bytes: Uint8Array,
+): Promise<void> {
+  const file = await memory.open(FILE, { mode: 'write', direct: false })
+  await file.write([bytes], offsetBytes)
+  await file.sync()
+}
+
+const blocks = [5000, 100, 9000, 4000].map((size, seed) => randomBlock(seed, size))
+
+describe('the crash rule', () => {
+  it('a start changes no byte of what an earlier process left', async () => {
+    const { memory, offsets } = await leaveOpen(blocks)
+    await overwrite(memory, (offsets[2] ?? 0) + 100, Buffer.alloc(10, 7))
+    const before = createHash('sha256')
+      .update(await memory.readFile(FILE))
+      .digest('hex')
+    const { store } = await openStore(memory)
+    await store.close()
+    const after = createHash('sha256')
+      .update(await memory.readFile(FILE))
+      .digest('hex')
+    expect(after).toBe(before)
+    expect((await memory.stat(FILE))?.sizeBytes).toBe(specOf().capacityBytes)
+  })
+
+  it('a bad record below a later syncedOffset is damage, and what follows it is kept', async () => {
+    const { memory, offsets } = await leaveOpen(blocks)
+    await overwrite(memory, (offsets[1] ?? 0) + 16, Buffer.alloc(4, 0xff))
+    const { store, events } = await openStore(memory)
+    await expectBlocks(
+      store,
+      [blocks[0], blocks[2], blocks[3]].filter((one) => one !== undefined),
+    )
+    expect(store.report(EXTENT)).toMatchObject({ recordCount: 3, holeCount: 1 })
+    expect(events).toContainEqual({
+      kind: 'damage',
+      source: 'start',
+      damage: { extentId: EXTENT, part: 'record-header', offsetBytes: offsets[1] },
+    })
+    expect(events).toContainEqual(
+      expect.objectContaining({ kind: 'recovered', damageCount: 1, inDoubtCount: 0 }),
+    )
+    await store.close()
+  })
+
+  it('a bad record that no later header vouches for is in doubt, and is not cut away', async () => {
+    const { memory, offsets } = await leaveOpen(blocks)
+    const last = offsets.at(-1) ?? 0
+    await overwrite(memory, last + 16, Buffer.alloc(4, 0xff))
+    const { store, events } = await openStore(memory)
+    const report = store.report(EXTENT)
+    expect(report).toMatchObject({ recordCount: 3, holeCount: 1, canComplete: false })
+    expect(report.lengthBytes).toBe(last + 2 * PAGE_SIZE_BYTES)
+    expect(events.filter(({ kind }) => kind === 'damage')).toEqual([])
+    await store.close()
+  })
+
+  it('what lies behind the written records is sealed behind, not over', async () => {
+    const { memory, offsets } = await leaveOpen(blocks)
+    const last = offsets.at(-1) ?? 0
+    const rubbish = new SeededRandom(3).bytes(PAGE_SIZE_BYTES)
+    await overwrite(memory, last + 5 * PAGE_SIZE_BYTES, rubbish)
+    const { store } = await openStore(memory)
+    const { digest, lengthBytes } = store.report(EXTENT)
+    expect(lengthBytes).toBe(last + 6 * PAGE_SIZE_BYTES)
+    await store.seal(EXTENT, digest)
+    const bytes = await memory.readFile(FILE)
+    const at = last + 5 * PAGE_SIZE_BYTES
+    expect(bytes.subarray(at, at + PAGE_SIZE_BYTES).equals(rubbish)).toBe(true)
+    await expectBlocks(store, blocks)
+    expect(await store.verifyFromMedia()).toMatchObject({ damages: [] })
+    await store.close()
+  })
+
+  it('a header page forged inside a payload is not taken for a record', async () => {
+    const forged = forgedRecord(2)
+    const carrier = blockOf(Buffer.concat([Buffer.alloc(PAGE_SIZE_BYTES, 1), forged.page]))
+    const { memory, offsets } = await leaveOpen([carrier, ...blocks])
+    // With its own header gone, the carrier's payload is looked at page by page.
+    await overwrite(memory, offsets[0] ?? 0, Buffer.alloc(200, 0xff))
+    const { store } = await openStore(memory)
+    const hashes = (await store.listRecords(EXTENT)).map(({ hash }) => hash)
+    expect(new Set(hashes)).toEqual(new Set(blocks.map(({ hash }) => hash)))
+    await store.close()
+  })
+
+  it('records of another life of the file do not count', async () => {
+    const { memory, offsets } = await leaveOpen(blocks)
+    const end = (offsets.at(-1) ?? 0) + 2 * PAGE_SIZE_BYTES
+    const stranger = randomBlock(77, 100)
+    const page = Buffer.alloc(PAGE_SIZE_BYTES)
+    const { hash, plainCrc } = stranger
+    const own = { bucketId: specOf().bucketId, salt: 'ffffffffffffffff', offsetBytes: end }
+    const rest = { sequence: 4, syncedOffsetBytes: end, hash, plainCrc, sizeBytes: 100, putAtMs: 1 }
+    encodeRecordHeader({ ...own, ...rest }, stranger.bytes, page)
+    await overwrite(memory, end, page)
+    const { store } = await openStore(memory)
+    expect(store.report(EXTENT)).toMatchObject({ recordCount: blocks.length, holeCount: 1 })
+    await store.close()
+  })
+
+  it('one unreadable sector hides one record', async () => {
+    const { memory, offsets } = await leaveOpen(blocks)
+    const faulty = new FaultyDisk(memory)
+    const badPage = (offsets[2] ?? 0) + PAGE_SIZE_BYTES
+    const open = faulty.open.bind(faulty)
+    faulty.open = async (path, options) => {
+      const file = await open(path, options)
+      return {
+        ...file,
+        read: async (target, offsetBytes) => {
+          const touchesBadPage = offsetBytes <= badPage && offsetBytes + target.length > badPage
+          if (path === FILE && touchesBadPage)
+            throw Object.assign(new Error('EIO'), { code: 'EIO' })
+          return await file.read(target, offsetBytes)
+        },
+      }
+    }
+    const { store } = await openStore(faulty)
+    expect(store.report(EXTENT)).toMatchObject({ recordCount: 3, holeCount: 1 })
+    await expectBlocks(
+      store,
+      [blocks[0], blocks[1], blocks[3]].filter((one) => one !== undefined),
+    )
+    await store.close()
+  })
+})
+
+describe('a seal that was interrupted before the cut', () => {
+  async function interrupt(): Promise<{ memory: MemoryDisk; digest: string }> {
+    const memory = await initialise(new MemoryDisk())
+    const faulty = new FaultyDisk(memory)
+    const { store } = await openStore(faulty)
+    await store.createExtent(specOf())
+    for (const block of blocks) await append(store, block)
+    const { digest } = await store.freeze(EXTENT)
+    faulty.fail({ kind: 'file.cut', code: 'EIO' })
+    await expect(store.seal(EXTENT, digest)).rejects.toMatchObject({ code: 'disk-error' })
+    await expect(store.seal(EXTENT, digest)).rejects.toMatchObject({ code: 'disk-error' })
+    expect(store.report(EXTENT)).toMatchObject({ state: 'frozen', canComplete: false })
+    await store.close()
+    return { memory: memory.restart(), digest }
+  }
+
+  it('is finished by the next order, without a second index', async () => {
+    const { memory, digest } = await interrupt()
+    const { store } = await openStore(memory)
+    const frozen = store.report(EXTENT)
+    expect(frozen).toMatchObject({ state: 'frozen', holeCount: 0, recordCount: blocks.length })
+    const wrong = store.seal(EXTENT, '0'.repeat(64))
+    await expect(wrong).rejects.toMatchObject({ code: 'digest-mismatch' })
+    expect(await store.seal(EXTENT, digest)).toMatchObject({ lengthBytes: frozen.lengthBytes })
+    await store.close()
+    const { store: next } = await openStore(memory.crash())
+    expect(next.report(EXTENT)).toMatchObject({ state: 'sealed', digest })
+    expect(await next.verifyFromMedia()).toMatchObject({ damages: [] })
+    await next.close()
+  })
+
+  it('is done again behind it where the power cut took the chunk table', async () => {
+    const { memory, digest } = await interrupt()
+    const { store: looking } = await openStore(memory)
+    const { lengthBytes } = looking.report(EXTENT)
+    await looking.close()
+    const next = memory.restart()
+    await overwrite(next, lengthBytes - 2 * PAGE_SIZE_BYTES, Buffer.alloc(PAGE_SIZE_BYTES))
+    const { store } = await openStore(next)
+    const sealed = await store.seal(EXTENT, digest)
+    expect(sealed.lengthBytes).toBeGreaterThan(lengthBytes)
+    await expectBlocks(store, blocks)
+    expect(await store.verifyFromMedia()).toMatchObject({ damages: [] })
+    await store.close()
+  })
+})
+
+/** A page that is a sound header for this place, with a payload that does not have its hash. */
+function forgedRecord(pageOfCarrier: number): { page: Buffer } {
+  const page = Buffer.alloc(PAGE_SIZE_BYTES)
+  const bytes = Buffer.alloc(50, 9)
+  const { plainCrc } = blockOf(bytes)
+  const { hash } = randomBlock(1234, 10)
+  const offsetBytes = PAGE_SIZE_BYTES * (1 + pageOfCarrier)
+  const own = { bucketId: specOf().bucketId, salt: specOf().salt, offsetBytes }
+  const rest = { sequence: 1, syncedOffsetBytes: 0, hash, plainCrc, sizeBytes: 50, putAtMs: 1 }
+  encodeRecordHeader({ ...own, ...rest }, bytes, page)
+  return { page }
+}
+
+describe('what a start does not understand', () => {
+  it('is left alone and told: strange names, another disk, a newer format', async () => {
+    const { memory } = await leaveOpen(blocks)
+    await memory.writeFileDurably('extents/notes.txt', Buffer.from('hello'))
+    await memory.writeFileDurably('extents/44.extent', Buffer.alloc(3 * PAGE_SIZE_BYTES, 1))
+    const copy = await memory.readFile(FILE)
+    await memory.writeFileDurably('extents/45.extent', copy)
+    await memory.writeFileDurably('scratch/notes.txt', Buffer.from('hello'))
+    const { store, events } = await openStore(memory)
+    const paths = events.flatMap((event) => (event.kind === 'not-understood' ? [event.path] : []))
+    const expected = ['extents/44.extent', 'extents/45.extent', 'extents/notes.txt']
+    expect(new Set(paths)).toEqual(new Set([...expected, 'scratch/notes.txt']))
+    for (const path of paths) expect(await memory.stat(path)).toBeDefined()
+    expect(store.reports().map(({ extentId }) => extentId)).toEqual([EXTENT])
+    expect((await memory.readFile('extents/45.extent')).equals(copy)).toBe(true)
+    await store.close()
+  })
+})
+
+async function build(store: ExtentStore, extentId: typeof EXTENT) {
+  const scratch = await store.beginBuild(specOf({ extentId }))
+  for (const block of blocks) {
+    const record = await recordOf(block)
+    await scratch.append(record).finally(() => {
+      record.slab.release()
+    })
+  }
+  return scratch
+}
+
+describe('publishing', () => {
+  async function sealedDigest(store: ExtentStore): Promise<string> {
+    await store.createExtent(specOf())
+    for (const block of blocks) await append(store, block)
+    return (await store.freeze(EXTENT)).digest
+  }
+
+  it('a built extent appears whole, under the digest of the order, and survives a crash', async () => {
+    const memory = await initialise(new MemoryDisk())
+    const { store } = await openStore(memory)
+    const digest = await sealedDigest(store)
+    const scratch = await build(store, OTHER)
+    expect(() => store.report(OTHER)).toThrow(expect.objectContaining({ code: 'extent-unknown' }))
+    expect(await scratch.publish(digest)).toMatchObject({ state: 'sealed', digest })
+    const { store: next } = await openStore(memory.crash())
+    await expectBlocks(next, blocks, OTHER)
+    expect(await next.verifyFromMedia()).toMatchObject({ damages: [], extentsRead: 2 })
+    await next.close()
+    await store.close()
+  })
+
+  it('with another set of records nothing appears, and scratch is empty again', async () => {
+    const memory = await initialise(new MemoryDisk())
+    const { store } = await openStore(memory)
+    const scratch = await build(store, OTHER)
+    const wrong = scratch.publish('0'.repeat(64))
+    await expect(wrong).rejects.toMatchObject({ code: 'digest-mismatch' })
+    expect(await memory.list('scratch')).toEqual([])
+    expect(await memory.list('extents')).toEqual([])
+    await store.close()
+  })
+
+  it('never replaces: a name that is taken is an error, and its file stays as it was', async () => {
+    const memory = await initialise(new MemoryDisk())
+    const { store } = await openStore(memory)
+    const digest = await sealedDigest(store)
+    const scratch = await build(store, OTHER)
+    const other = Buffer.from('published by somebody else')
+    await memory.writeFileDurably('extents/43.extent', other)
+    await expect(scratch.publish(digest)).rejects.toMatchObject({ code: 'extent-exists' })
+    expect((await memory.readFile('extents/43.extent')).equals(other)).toBe(true)
+    await store.close()
+  })
+
+  it('an id in use is refused before anything is written', async () => {
+    const { store } = await openStore(await initialise(new MemoryDisk()))
+    await store.createExtent(specOf())
+    await expect(store.beginBuild(specOf())).rejects.toMatchObject({ code: 'extent-exists' })
+    const scratch = await store.beginBuild(specOf({ extentId: OTHER }))
+    const twice = store.beginBuild(specOf({ extentId: OTHER }))
+    await expect(twice).rejects.toMatchObject({ code: 'extent-exists' })
+    await scratch.discard()
+    await (await store.beginBuild(specOf({ extentId: OTHER }))).discard()
+    await store.close()
+  })
+
+  it('a start clears what is provably an unpublished extent of this disk, and nothing else', async () => {
+    const memory = await initialise(new MemoryDisk())
+    const { store } = await openStore(memory)
+    await build(store, OTHER)
+    const disk = memory.restart()
+    await disk.writeFileDurably('scratch/44.extent', Buffer.alloc(64 * KIB, 5))
+    const { store: next, events } = await openStore(disk)
+    expect(await disk.list('scratch')).toEqual(['44.extent'])
+    expect(events).toContainEqual({ kind: 'scratch-cleared', path: 'scratch/43.extent' })
+    expect(next.reports()).toEqual([])
+    await next.close()
+    await store.close().catch(() => undefined)
+  })
+})
