@@ -134,4 +134,5 @@ test('the cell never has more open volumes than its limit; the fullest one makes
     create: 0,
     close: ['12 crowded'],
   })
+  expect(plan([...filling, '12 open 90%'].join('\n'), { diskCount: 0 }).close).toEqual([])
 })

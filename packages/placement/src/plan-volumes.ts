@@ -82,6 +82,7 @@ export function planVolumes(view: PlanVolumesView, settings: PlanVolumesSettings
   const missing = lacksPair(view, coming) ? Math.max(1, wanted) : wanted
   const staying = view.volumes.length - sorted.ended.length
   const space = Math.max(0, settings.openVolumesMax - staying)
+  const canPlace = placeVolumes(view, sorted, 1).length > 0
   const create = placeVolumes(view, sorted, Math.min(missing, space))
   const canReplace = create.length > 0 || sorted.creating.length > 0
   const replaced = sorted.roomy.length >= settings.openVolumes || !canReplace
@@ -91,7 +92,7 @@ export function planVolumes(view: PlanVolumesView, settings: PlanVolumesSettings
       ...sorted.ended.map((volume) => ({ volumeId: volume.volumeId, reason: endReason(volume) })),
       ...(replaced ? closeWithReason(sorted.full, 'full') : []),
       ...(replaced ? closeWithReason(allowedReports(view, sorted), 'reported') : []),
-      ...(missing > space ? closeWithReason(mostCrowding(sorted), 'crowded') : []),
+      ...(missing > space && canPlace ? closeWithReason(mostCrowding(sorted), 'crowded') : []),
     ],
   }
 }

@@ -2,7 +2,7 @@ import { isErrorCode, parseDiskUuid, parseVolumeId, type ErrorCode } from '@kura
 import type { ReportFailureRequest } from '@kura/proto'
 import type { Cell } from '../cell.ts'
 
-/** Load and the caller's own haste: no evidence against a disk. */
+/** Load and the caller's own haste: no evidence against a volume, though reason to ask the disk. */
 const NOT_FAILURES: readonly ErrorCode[] = [
   'overloaded',
   'rate-limited',
@@ -19,8 +19,9 @@ export async function reportFailure(cell: Cell, request: ReportFailureRequest) {
   const code = isErrorCode(request.code) ? request.code : 'internal'
   const { reports, view, wake } = cell
   if (code === 'extent-full') reports.noteFull(volumeId)
-  else if (!NOT_FAILURES.includes(code)) {
-    if (request.operation === 'write') reports.noteFailure(volumeId, request.frontendId)
+  else {
+    const isFailure = request.operation === 'write' && !NOT_FAILURES.includes(code)
+    if (isFailure) reports.noteFailure(volumeId, request.frontendId)
     const diskUuid = request.diskUuid === '' ? undefined : parseDiskUuid(request.diskUuid)
     if (diskUuid !== undefined && view.record(diskUuid) !== undefined) wake.probe(diskUuid)
   }

@@ -124,7 +124,7 @@ export class TestCell implements AsyncDisposable {
   async startLeader(): Promise<void> {
     const database = openReplicationDatabase(this.config)
     const lost = new AbortController()
-    const identity = this.#identity('volume-manager', '1-1')
+    const identity = this.identity('volume-manager', '1-1')
     const logger = createLogger({ service: 'test', id: '1-1', level: this.config.logLevel })
     const leader = new Leader({
       ...{ config: this.config, identity, clock, random: this.random, logger, database },
@@ -216,7 +216,7 @@ export class TestCell implements AsyncDisposable {
     return [...records.keys()].sort()
   }
 
-  #identity(kind: ProcessIdentity['kind'], id: string): ProcessIdentity {
+  identity(kind: ProcessIdentity['kind'], id: string): ProcessIdentity {
     const pocket = parsePocketId('test')
     return { pocket, zone: parseZoneId('a'), cellId: parseCellId(1), kind, id }
   }
@@ -242,7 +242,7 @@ export class TestCell implements AsyncDisposable {
     const refuse = (): never => {
       throw new KuraError('unimplemented', 'not in this fake')
     }
-    const server = new RpcServer({ identity: this.#identity('block-index', '1') })
+    const server = new RpcServer({ identity: this.identity('block-index', '1') })
     server.add(BlockIndex, {
       createGate: async ({ bucketId }) => {
         if (!this.isIndexUp) throw new KuraError('unavailable', 'the index is down')
@@ -263,7 +263,7 @@ export class TestCell implements AsyncDisposable {
     const refuse = (): never => {
       throw new KuraError('unimplemented', 'not in this fake')
     }
-    const server = new RpcServer({ identity: this.#identity('zone-master', '1') })
+    const server = new RpcServer({ identity: this.identity('zone-master', '1') })
     server.add(ZoneMaster, {
       reportCell: async ({ status }) => {
         const disks = status?.disks.map(({ diskUuid, state }) => ({
