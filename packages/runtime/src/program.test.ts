@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 
 const PROGRAM = `
+import { readFile } from 'node:fs/promises'
 import { KuraError, assert } from '${import.meta.resolve('../../core/src/index.ts')}'
 import { createLogger, runProgram } from '${import.meta.resolve('./index.ts')}'
 
@@ -29,6 +30,7 @@ await runProgram({
     init: async ({ args }) => { process.stdout.write('init ' + args.join(',') + '\\n') },
     'config check': async () => { process.stdout.write('checked\\n') },
     refuse: async () => { throw new KuraError('locked', 'the disk is locked', { hint: 'stop it' }) },
+    misplaced: async () => { await readFile('/there/is/no/such/file') },
     bug: async () => { assert(false, 'one is not two') },
     late: async () => ({
       start: async () => { setTimeout(() => { throw new Error('nobody handled this') }, 10) },
@@ -128,6 +130,12 @@ test('an operating error at the start is one line and exit code 1', async () => 
     stdout: '',
     stderr: 'kura test-program: the disk is locked (locked) — stop it\n',
   })
+})
+
+test('a path that is not there is an operating error, too', async () => {
+  const { code, stderr } = await run({ args: ['misplaced'] })
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/^kura test-program: ENOENT.* \(setting-invalid\) — check the paths/)
 })
 
 test('an unknown command is refused with the list of commands', async () => {

@@ -7,7 +7,7 @@
  *     64  no such command
  *     70  a bug: a failed assertion or an error that nobody handled
  */
-import { KuraError, SHUTDOWN_TIMEOUT_MS, isKuraError } from '@kura/core'
+import { KuraError, SHUTDOWN_TIMEOUT_MS, isKuraError, toKuraError } from '@kura/core'
 import { createLogger, type Logger } from './logger.ts'
 import type { Service } from './service.ts'
 import { variableName, type Environment } from './settings.ts'
@@ -33,6 +33,7 @@ export interface Program {
 }
 
 const EXIT = { done: 0, refused: 1, usage: 64, bug: 70 } as const
+const PATH_ERRORS = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS', 'EEXIST'])
 const DEFAULT_COMMAND = 'serve'
 
 export async function runProgram(program: Program): Promise<void> {
@@ -44,7 +45,8 @@ export async function runProgram(program: Program): Promise<void> {
     const service = await chosen.command({ args: chosen.args, env: process.env })
     if (service !== undefined) await runService(service, { program, logger, stop })
     process.exit(EXIT.done)
-  } catch (error) {
+  } catch (thrown) {
+    const error = explainSystemError(thrown)
     if (!isKuraError(error)) throw error
     process.stderr.write(`kura ${program.service}: ${describe(error)}\n`)
     process.exit(error.code === 'unimplemented' ? EXIT.usage : EXIT.refused)
@@ -99,6 +101,16 @@ function exitAfterDeadline(logger: Logger, deadlineMs: number): () => void {
     process.exit(EXIT.refused)
   }, deadlineMs)
   return () => clearTimeout(timer)
+}
+
+/** A path that is not there or not allowed is an operator's to correct, not a bug. */
+function explainSystemError(thrown: unknown): unknown {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
+  if (typeof code !== 'string' || !PATH_ERRORS.has(code)) return thrown
+  return new KuraError('setting-invalid', toKuraError(thrown).message, {
+    cause: thrown,
+    hint: 'check the paths in the settings, and that this user may use them',
+  })
 }
 
 /** `message (code) — hint`. */

@@ -331,7 +331,7 @@ async function recordsOf(node: TestNode, extent: number) {
   return records
 }
 
-test('after a failed sync the node acknowledges nothing and says that it is suspect', async () => {
+test('after a failed sync the node acknowledges nothing until all was read from media', async () => {
   await makeDisk(1)
   const disk = new FaultyDisk(await NodeDisk.open(join(directory.path, 'disk-1')))
   const node = await start(1, { disk })
@@ -343,6 +343,32 @@ test('after a failed sync the node acknowledges nothing and says that it is susp
   await expect(refused).rejects.toMatchObject({ code: 'disk-suspect' })
   await vi.waitFor(() => expect(lastHeartbeat()?.suspect).toBe(true))
   expect(await readiness(node)).toMatchObject({ ready: false, reasons: [{ code: 'suspect' }] })
+  expect(await node.read(hash, node.address(5))).toHaveLength(5_000)
+  await node.stop()
+  const again = await start(1)
+  await expect(again.createExtent(6)).rejects.toMatchObject({ code: 'disk-suspect' })
+  const verification = await again.control.verifyDisk({}, { timeoutMs: TIMEOUT_MS })
+  expect(verification).toMatchObject({ readmitted: true, damages: [] })
+  await vi.waitFor(() => expect(lastHeartbeat()?.suspect).toBe(false))
+  await again.createExtent(6)
+  await again.write(randomBytes(10), again.address(6))
+})
+
+test('a full disk refuses extents, then writes, and goes on reading', async () => {
+  await makeDisk(1)
+  const disk = new FaultyDisk(await NodeDisk.open(join(directory.path, 'disk-1')))
+  const node = await start(1, { disk })
+  await node.createExtent(5)
+  const hash = await node.write(randomBytes(5_000), node.address(5))
+  disk.pretendSpace({ totalBytes: 1000 * MIB, freeBytes: 80 * MIB })
+  await vi.waitFor(() => expect(lastHeartbeat()?.fullness).toBe('no-new-extents'), TIMEOUT_MS)
+  await expect(node.createExtent(6)).rejects.toMatchObject({ code: 'disk-full' })
+  await node.write(randomBytes(10), node.address(5))
+  disk.pretendSpace({ totalBytes: 1000 * MIB, freeBytes: 20 * MIB })
+  await vi.waitFor(() => expect(lastHeartbeat()?.fullness).toBe('no-writes'), TIMEOUT_MS)
+  const refused = node.write(randomBytes(10), node.address(5))
+  await expect(refused).rejects.toMatchObject({ code: 'disk-full' })
+  expect(await readiness(node)).toMatchObject({ reasons: [{ code: 'no-writes' }] })
   expect(await node.read(hash, node.address(5))).toHaveLength(5_000)
 })
 

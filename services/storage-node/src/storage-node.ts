@@ -117,11 +117,16 @@ export class StorageNode implements Service {
       clock: this.#clock,
       random: this.#random,
     })
-    this.#store = await this.#openStore()
-    const node = this.#context(this.#store)
+    const store = await this.#openStore()
+    if (this.#stopping) {
+      await store.close()
+      throw new KuraError('shutting-down', 'the node was stopped while it started')
+    }
+    this.#store = store
+    const node = this.#context(store)
     await this.#listenForBlocks(node)
     await this.#listenForControl(node)
-    await this.#startWorkers(this.#store, this.#coordinator)
+    await this.#startWorkers(store, this.#coordinator)
     this.#announcement = await this.#coordinator.announce({
       kind: 'storage-node',
       id: this.#identity.id,
