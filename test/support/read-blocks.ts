@@ -29,7 +29,12 @@ async function main(): Promise<void> {
   const pocket = process.argv[2] ?? 'local'
   const client = new KuraClient({ servers: process.argv.slice(3), pocket })
   const hashes = await readHashes()
-  const report = { right: 0, wrong: [] as string[], missing: [] as string[], failed: [] as string[] }
+  const report = {
+    right: 0,
+    wrong: [] as string[],
+    missing: [] as string[],
+    failed: [] as string[],
+  }
   const readOne = async (hash: BlockHash): Promise<void> => {
     try {
       const bytes = await client.get(hash)

@@ -16,10 +16,7 @@ export async function dropPageCache(): Promise<void> {
   await writeFile('/proc/sys/vm/drop_caches', '1')
 }
 
-export async function readBack(
-  zone: LocalZone,
-  hashes: Iterable<BlockHash>,
-): Promise<ReadReport> {
+export async function readBack(zone: LocalZone, hashes: Iterable<BlockHash>): Promise<ReadReport> {
   await dropPageCache()
   const args = ['--conditions=source', READER, zone.endpoints.pocket, zone.endpoints.block]
   const reader = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })

@@ -11,7 +11,7 @@ import { BlockIndex as BlockIndexDescriptor } from '@kura/proto'
 import { createRpcClient, type RpcClientOf } from '@kura/rpc'
 import { createLogger, SystemClock } from '@kura/runtime'
 import { SeededRandom, temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
-import { BlockIndex, initialiseBlockIndex, readConfig, type BlockIndexConfig } from './index.ts'
+import { BlockIndex, initialiseBlockIndex, parseConfig, type BlockIndexConfig } from './index.ts'
 
 type Client = RpcClientOf<typeof BlockIndexDescriptor>
 
@@ -33,7 +33,7 @@ beforeEach(async () => {
     KURA_BLOCK_INDEX_COORDINATION_DIR: join(directory.path, 'coordination'),
     KURA_VERIFY: 'all',
   }
-  config = readConfig(env)
+  config = parseConfig(env)
   initialiseBlockIndex(config, new SeededRandom(1))
 })
 afterEach(async () => {
@@ -197,9 +197,9 @@ it('it never makes a database, and does not share one', async () => {
 })
 
 it('settings are checked by name', () => {
-  expect(readConfig({ KURA_BLOCK_INDEX_T_MIN_MS: '60000' }).tMinMs).toBe(60_000)
-  expect(() => readConfig({ KURA_BLOCK_INDEX_T_MIN_MS: '5' })).toThrow(/KURA_BLOCK_INDEX_T_MIN_MS/)
-  expect(() => readConfig({ KURA_BLOCK_INDEX_T_MIN: '60000' })).toThrow(
+  expect(parseConfig({ KURA_BLOCK_INDEX_T_MIN_MS: '60000' }).tMinMs).toBe(60_000)
+  expect(() => parseConfig({ KURA_BLOCK_INDEX_T_MIN_MS: '5' })).toThrow(/KURA_BLOCK_INDEX_T_MIN_MS/)
+  expect(() => parseConfig({ KURA_BLOCK_INDEX_T_MIN: '60000' })).toThrow(
     expect.objectContaining({ code: 'setting-invalid' }),
   )
 })

@@ -20,7 +20,7 @@ export interface BlockIndexConfig extends Readonly<z.output<typeof schema>> {
 }
 
 /** Throws `setting-invalid`. */
-export function readConfig(env: Environment): BlockIndexConfig {
+export function parseConfig(env: Environment): BlockIndexConfig {
   const settings = readSettings({ env, service: 'block-index', schema })
   return Object.freeze({ ...settings, verify: env['KURA_VERIFY'] === 'all' })
 }
