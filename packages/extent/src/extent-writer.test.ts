@@ -269,6 +269,8 @@ describe('freezing', () => {
     const queued = append(store, randomBlock(1, 100))
     const frozen = store.freeze(EXTENT)
     await expect(queued).rejects.toMatchObject({ code: 'extent-frozen' })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(faulty.count('writeFileDurably', /frozen/)).toBe(0)
     held.release()
     expect(await frozen).toMatchObject({ state: 'frozen', recordCount: 1 })
     await appended
