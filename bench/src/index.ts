@@ -1,1 +1,1 @@
-export {}
+export { runBench } from './bench.ts'

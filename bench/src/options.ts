@@ -1,0 +1,36 @@
+/** The command line of `pnpm bench`. */
+import { parseArgs } from 'node:util'
+import type { Extent } from './rows.ts'
+
+export const USAGE = `pnpm bench [--quick] [--only TEXT] [--profile FOLDER]
+
+  --quick           fewer blocks: for a look, not for a record
+  --only TEXT       rows whose name contains TEXT, and the puts that gets need
+  --profile FOLDER  writes a V8 processor profile of every process there
+`
+
+export interface BenchOptions {
+  readonly extent: Extent
+  readonly only: string
+  readonly profileFolder: string | undefined
+  readonly help: boolean
+}
+
+/** Throws a TypeError for an unknown option. */
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+      profile: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  return {
+    extent: values.quick ? 'quick' : 'full',
+    only: values.only,
+    profileFolder: values.profile,
+    help: values.help,
+  }
+}
