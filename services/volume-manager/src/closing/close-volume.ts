@@ -30,8 +30,8 @@ import { freezeCopies } from './freeze-copies.ts'
 
 export interface CloseOptions {
   readonly signal: AbortSignal
-  /** Whether a copy that cannot take part now may still be waited for. */
-  readonly mayWaitFor: (extent: ExtentPlacement) => boolean
+  /** Whether a copy that cannot take part now may still be waited for, beside those that can. */
+  readonly mayWaitFor: (extent: ExtentPlacement, presentCount: number) => boolean
   /** After several failed attempts: a copy that cannot be made whole is left behind as a source. */
   readonly leaveBehind: boolean
 }
@@ -76,7 +76,7 @@ function isIncomplete(
     (extent) =>
       (extent.state === 'in-force' || extent.state === 'source') &&
       !disks.has(extent.diskUuid) &&
-      options.mayWaitFor(extent),
+      options.mayWaitFor(extent, disks.size),
   )
 }
 

@@ -17,6 +17,8 @@ import { TaskPool } from '../task-pool.ts'
 const INTERVAL_MS = 500
 /** Volumes closed at one time. */
 const CLOSINGS_MAX = 4
+/** With one copy at hand the others may take this many times longer to come back. */
+const LONE_PATIENCE_FACTOR = 3
 /** A failed attempt is followed by a pause that doubles up to this. */
 const RETRY_PAUSE_MS_MIN = 500
 const RETRY_PAUSE_MS_MAX = 30_000
@@ -97,7 +99,8 @@ export class VolumeCloser {
     try {
       const outcome = await closeVolume(this.#cell, volume, {
         signal,
-        mayWaitFor: (extent) => this.#mayWaitFor(extent, progress),
+        mayWaitFor: (extent, presentCount) =>
+          this.#awayMs(extent, progress) < this.#patienceMs(extent, presentCount),
         leaveBehind: progress.failedAttempts >= ATTEMPTS_BEFORE_LEAVING_BEHIND,
       })
       if (outcome === 'waiting') {
@@ -136,16 +139,18 @@ export class VolumeCloser {
     alarms.raise(`closing-fails-${volumeId}`, sentence)
   }
 
-  /**
-   * Some seconds from the later fact backwards: a disk that was away long before gets none. A
-   * barred disk does not come back by itself.
-   */
-  #mayWaitFor(extent: ExtentPlacement, progress: Progress): boolean {
-    const { view, clock, config } = this.#cell
+  /** A barred disk does not come back by itself; a single survivor is worth more patience. */
+  #patienceMs(extent: ExtentPlacement, presentCount: number): number {
+    const { view, config } = this.#cell
     const state = view.state(extent.diskUuid)
-    if (state === 'suspect' || state === 'out') return false
+    if (state === 'suspect' || state === 'out') return 0
+    return presentCount >= 2 ? config.closeWaitMs : config.closeWaitMs * LONE_PATIENCE_FACTOR
+  }
+
+  /** Since the earlier of two facts: a disk that was away long before gets no more time. */
+  #awayMs(extent: ExtentPlacement, progress: Progress): number {
+    const { view, clock } = this.#cell
     const awaySinceMs = view.unreachableSinceMs(extent.diskUuid) ?? progress.sinceMs
-    const sinceMs = Math.min(awaySinceMs, progress.sinceMs)
-    return clock.monotonicMs() - sinceMs < config.closeWaitMs
+    return clock.monotonicMs() - Math.min(awaySinceMs, progress.sinceMs)
   }
 }

@@ -1,0 +1,227 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import {
+  KuraError,
+  parseCellId,
+  parseDiskUuid,
+  parseOrderId,
+  parseOsdId,
+  parsePocketId,
+  parseZoneId,
+  splitId,
+  type ErrorCode,
+  type VolumeId,
+} from '@kura/core'
+import type { KuraDatabase } from '@kura/database'
+import { SeededRandom, temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
+import { ID_BLOCK_COUNT } from './id-issuer.ts'
+import {
+  initialiseReplicationTable,
+  openReplicationDatabase,
+  ReplicationTable,
+  type TablePlace,
+} from './replication-table.ts'
+
+const cellId = parseCellId(3)
+const diskUuids = [1, 2, 3].map((digit) =>
+  parseDiskUuid(`00000000-0000-4000-8000-00000000000${digit}`),
+)
+const DIGEST = 'ab'.repeat(32)
+
+let directory: TemporaryDirectory
+let place: TablePlace
+let database: KuraDatabase
+
+beforeEach(async () => {
+  directory = await temporaryDirectory()
+  place = {
+    dataDir: directory.path,
+    pocket: parsePocketId('test'),
+    zone: parseZoneId('a'),
+    cellId,
+  }
+  initialiseReplicationTable(place, new SeededRandom(1))
+  database = openReplicationDatabase(place)
+})
+
+afterEach(async () => {
+  database.close()
+  await directory[Symbol.asyncDispose]()
+})
+
+function lead(): ReplicationTable {
+  const table = ReplicationTable.takeOver(database, cellId)
+  if (table.disks.all().length > 0) return table
+  for (const [index, diskUuid] of diskUuids.entries()) {
+    const domains = { rack: `rack-${index}`, power: 'p', vendor: 'v', firmware: 'f' }
+    table.disks.put({ diskUuid, osdId: parseOsdId(index + 1), domains, state: 'in-service' })
+  }
+  return table
+}
+
+function reopen(): void {
+  database.close()
+  database = openReplicationDatabase(place)
+}
+
+function insert(table: ReplicationTable): VolumeId {
+  const volumeId = table.ids.nextVolumeId()
+  table.volumes.insertCreating({
+    volumeId,
+    bucketId: table.ids.nextBucketId(),
+    salt: '0123456789abcdef',
+    capacityBytes: 1 << 28,
+    orderId: parseOrderId(volumeId),
+    extents: diskUuids.map((diskUuid) => ({ extentId: table.ids.nextExtentId(), diskUuid })),
+  })
+  return volumeId
+}
+
+function codeOf(work: () => unknown): ErrorCode | undefined {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    if (error instanceof KuraError) return error.code
+    throw error
+  }
+}
+
+function close(table: ReplicationTable, volumeId: VolumeId, states = ['in-force', 'in-force']) {
+  const extents = table.volumes.get(volumeId)?.extents ?? []
+  table.volumes.markClosed({
+    volumeId,
+    digest: DIGEST,
+    recordCount: 7,
+    extents: extents.map((extent, index) => ({
+      ...extent,
+      lengthBytes: 8192,
+      state: states[index] === 'in-force' ? 'in-force' : 'source',
+    })),
+  })
+}
+
+test('genesis happens once, and only the own cell opens the table', () => {
+  expect(codeOf(() => initialiseReplicationTable(place, new SeededRandom(2)))).toBe(
+    'already-initialised',
+  )
+  database.close()
+  const other = { ...place, cellId: parseCellId(4) }
+  expect(codeOf(() => openReplicationDatabase(other))).toBe('identity-mismatch')
+  database = openReplicationDatabase(place)
+})
+
+test('every take-over raises the epoch, across restarts', () => {
+  expect(lead().epoch).toBe(1)
+  expect(lead().epoch).toBe(2)
+  reopen()
+  expect(lead().epoch).toBe(3)
+})
+
+test('a leader that was taken over can write nothing any more', () => {
+  const stale = lead()
+  const volumeId = insert(stale)
+  const successor = lead()
+  const { version } = successor
+  const attempts = [
+    () => insert(stale),
+    () => stale.volumes.markOpen(volumeId),
+    () => stale.volumes.markFailed(volumeId),
+    () => stale.disks.setStates([]),
+    () => stale.transactions.reserveCounters(1),
+  ]
+  for (const attempt of attempts) expect(codeOf(attempt)).toBe('stale-epoch')
+  expect(successor.volumes.get(volumeId)?.state).toBe('creating')
+  expect(lead().version).toBe(version)
+})
+
+test('ids are never issued twice, whatever restarts', () => {
+  const issued = new Set<number>()
+  for (let start = 0; start < 5; start += 1) {
+    const { ids } = lead()
+    for (let count = 0; count < ID_BLOCK_COUNT / 2 + start; count += 1) {
+      const id = ids.nextExtentId()
+      expect(issued.has(id)).toBe(false)
+      issued.add(id)
+      expect(splitId(id)).toMatchObject({ cellId, tableIncarnation: 1 })
+    }
+    reopen()
+  }
+})
+
+test('a counter is durable before an id of its block exists', () => {
+  const { ids } = lead()
+  const { counter } = splitId(ids.nextVolumeId())
+  reopen()
+  expect(splitId(lead().ids.nextVolumeId()).counter).toBe(counter + ID_BLOCK_COUNT)
+})
+
+test('a volume goes from creating over open and closing to closed, and no other way', () => {
+  const table = lead()
+  const volumeId = insert(table)
+  expect(codeOf(() => table.volumes.markClosing(volumeId, 'full'))).toBe('state-conflict')
+  expect(codeOf(() => close(table, volumeId))).toBe('state-conflict')
+  table.volumes.markOpen(volumeId)
+  expect(codeOf(() => table.volumes.markOpen(volumeId))).toBe('state-conflict')
+  expect(codeOf(() => table.volumes.markFailed(volumeId))).toBe('state-conflict')
+  table.volumes.markClosing(volumeId, 'full')
+  close(table, volumeId, ['in-force', 'in-force', 'in-force'])
+  expect(codeOf(() => table.volumes.markOpen(volumeId))).toBe('state-conflict')
+  expect(table.volumes.get(volumeId)).toMatchObject({
+    state: 'closed',
+    digest: DIGEST,
+    recordCount: 7,
+  })
+  expect(table.volumes.countByState()).toMatchObject({ creating: 0, open: 0, closed: 1 })
+})
+
+test('what is committed is there after a restart', () => {
+  const table = lead()
+  const volumeId = insert(table)
+  table.volumes.markOpen(volumeId)
+  const before = table.volumes.get(volumeId)
+  const { version } = table
+  reopen()
+  const after = lead()
+  expect(after.volumes.get(volumeId)).toEqual(before)
+  expect(after.version).toBe(version)
+  expect(after.volumes.countByState().open).toBe(1)
+})
+
+test('every transaction raises the version, and changes since a version are found again', () => {
+  const table = lead()
+  const first = insert(table)
+  const { version } = table
+  const second = insert(table)
+  table.volumes.markOpen(first)
+  expect(table.version).toBe(version + 2)
+  const changed = table.volumes.changedSince(version, { limit: 10 })
+  expect(changed.map(({ volumeId }) => volumeId)).toEqual([second, first])
+  expect(table.volumes.changedSince(table.version, { limit: 10 })).toEqual([])
+})
+
+test('a volume short of copies is listed until its source is in force again', () => {
+  const table = lead()
+  const volumeId = insert(table)
+  table.volumes.markOpen(volumeId)
+  table.volumes.markClosing(volumeId, 'copy-lost')
+  close(table, volumeId, ['in-force', 'in-force', 'source'])
+  expect(table.volumes.underReplicatedCount()).toBe(1)
+  const third = parseDiskUuid('00000000-0000-4000-8000-000000000003')
+  const [source] = table.volumes.onDisk(third, 'source')
+  expect(source?.volumeId).toBe(volumeId)
+  const extentId = source?.extents[2]?.extentId
+  if (extentId === undefined) throw new Error('three extents')
+  table.volumes.putInForce({ volumeId, extentId, lengthBytes: 4096 })
+  expect(table.volumes.underReplicatedCount()).toBe(0)
+  expect(table.volumes.underReplicated({ limit: 10 })).toEqual([])
+  expect(table.volumes.wholeOnDisks(diskUuids, { limit: 10 }).count).toBe(1)
+})
+
+test('the first trusted incarnation of the index stands', () => {
+  const { transactions } = lead()
+  expect(transactions.trustedIndexIncarnation()).toBeUndefined()
+  const incarnation = { number: 1, random: 'fedcba9876543210' }
+  transactions.trustIndexIncarnation(incarnation)
+  reopen()
+  expect(lead().transactions.trustedIndexIncarnation()).toEqual(incarnation)
+})
