@@ -29,7 +29,9 @@ await runProgram({
     serve: async () => new Sleeper(),
     init: async ({ args }) => { process.stdout.write('init ' + args.join(',') + '\\n') },
     'config check': async () => { process.stdout.write('checked\\n') },
-    refuse: async () => { throw new KuraError('locked', 'the disk is locked', { hint: 'stop it' }) },
+    refuse: async () => {
+      throw new KuraError('locked', 'the disk is locked', { hint: 'stop it' })
+    },
     misplaced: async () => { await readFile('/there/is/no/such/file') },
     bug: async () => { assert(false, 'one is not two') },
     late: async () => ({
@@ -144,7 +146,7 @@ test('an unknown command is refused with the list of commands', async () => {
   expect(stderr).toContain('serve, init, config check')
 })
 
-test('a failed assertion and an unhandled error end the process with 70 and a fatal line', async () => {
+test('a failed assertion and an unhandled error end the process with 70', async () => {
   const bug = await run({ args: ['bug'] })
   expect(bug.code).toBe(70)
   expect(bug.stdout).toContain('one is not two')

@@ -119,7 +119,7 @@ function describe(error: KuraError): string {
   return `${error.message} (${error.code})${hint}`
 }
 
-/** The first of SIGTERM, SIGINT, SIGHUP and, where asked for, the end of stdin. Later ones change nothing. */
+/** The first of SIGTERM, SIGINT, SIGHUP and, where asked for, the end of stdin. */
 class StopRequest {
   readonly requested: Promise<void>
   reason: string | undefined

@@ -75,7 +75,7 @@ export const commonSettings = {
   rpcAddress: addressSetting('127.0.0.1:0'),
   adminAddress: addressSetting('127.0.0.1:0'),
   logLevel: z.enum(LOG_LEVELS).default('info'),
-  /** The end of stdin is a stop signal, so that no service survives the launcher that holds the pipe. */
+  /** The end of stdin is a stop signal: no service survives the launcher that holds the pipe. */
   stopWithStdin: booleanSetting(false),
 }
 

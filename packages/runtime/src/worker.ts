@@ -7,7 +7,7 @@ export interface WorkerOptions {
   readonly intervalMs: number
   readonly clock: Clock
   readonly logger: Logger
-  /** One bounded piece of work. An operating error is logged and the next step comes in its time. */
+  /** One bounded piece of work. An operating error is logged; the next step comes in its time. */
   readonly step: (signal: AbortSignal) => Promise<void>
 }
 

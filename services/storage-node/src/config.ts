@@ -13,7 +13,7 @@ import {
 const SERVICE = 'storage-node'
 const ID_MAX = 1023
 const DAY_MS = 86_400_000
-/** libuv's pool serves all disk calls of the process; with its default of 4 one slow read starves writes. */
+/** libuv's pool serves all disk calls; with its default of 4 a few slow reads starve the writes. */
 const THREAD_POOL_SIZE_MIN = 8
 
 const schema = z.object({

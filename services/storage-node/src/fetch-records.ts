@@ -21,7 +21,7 @@ export interface FetchPlan {
   readonly deliver: (record: RecordSummary, slab: Slab) => Promise<void>
 }
 
-/** Fetches all records, FETCHES_MAX at a time. Throws the first error, once nothing runs any more. */
+/** Fetches all records, FETCHES_MAX at a time. Throws the first error, once nothing runs. */
 export async function fetchRecords(node: NodeContext, plan: FetchPlan): Promise<void> {
   const failure = new AbortController()
   const signal = AbortSignal.any([plan.signal, failure.signal])

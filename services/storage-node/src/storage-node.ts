@@ -135,7 +135,7 @@ export class StorageNode implements Service {
     this.#loggers.node.info({ ...this.addresses, diskUuid: this.diskUuid }, 'storage node serves')
   }
 
-  /** No new requests, the running ones end or are cut after DRAIN_MS_MAX, then the disk is let go. */
+  /** Takes no more requests, cuts what runs after DRAIN_MS_MAX, then lets the disk go. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true
     await this.#announcement?.withdraw()

@@ -3,7 +3,7 @@ import { checkExtent } from '../extent-address.ts'
 import { encodeReport, parseCount } from '../messages.ts'
 import type { NodeContext } from '../node-context.ts'
 
-/** Durable: index, chunk CRCs and footer. Throws `digest-mismatch` where the set of records differs. */
+/** Durable: index, chunk CRCs, footer. Throws `digest-mismatch` where the records differ. */
 export async function sealExtent(node: NodeContext, request: SealExtentRequest) {
   const extentId = checkExtent(node, request.address)
   await node.store.checkEpoch(parseCount(request.epoch, 'epoch'))

@@ -1,14 +1,12 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { KuraError, type Member } from '@kura/core'
-import { parseCellId, parseDiskUuid, parseOsdId, parsePocketId, parseZoneId } from '@kura/core'
-import { VolumeManager, type HeartbeatRequest } from '@kura/proto'
-import { RpcServer, type ProcessIdentity } from '@kura/rpc'
+import { parseDiskUuid, parseOsdId, type Member } from '@kura/core'
+import type { ProcessIdentity } from '@kura/rpc'
 import { createLogger, SystemClock } from '@kura/runtime'
 import type { HeartbeatMessage } from '../node-status.ts'
+import { ListeningManager, TEST_PLACE } from '../testing/listening-manager.ts'
 import { Heartbeat } from './heartbeat.ts'
 
-const place = { pocket: parsePocketId('test'), zone: parseZoneId('a'), cellId: parseCellId(1) }
-const node: ProcessIdentity = { ...place, kind: 'storage-node', id: '1-1' }
+const node: ProcessIdentity = { ...TEST_PLACE, kind: 'storage-node', id: '1-1' }
 const HOUR_MS = 3_600_000
 const cleanUps: (() => Promise<void>)[] = []
 
@@ -16,30 +14,14 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
 })
 
-async function listen(id: string): Promise<{ member: Member; heard: HeartbeatRequest[] }> {
-  const heard: HeartbeatRequest[] = []
-  const refuse = (): Promise<never> => Promise.reject(new KuraError('unimplemented', 'only hears'))
-  const server = new RpcServer({ identity: { ...place, kind: 'volume-manager', id } })
-  server.add(VolumeManager, {
-    heartbeat: (request) => {
-      heard.push(request)
-      return Promise.resolve({ epoch: 1n, diskState: 'in-service' })
-    },
-    reportFailure: refuse,
-    getPlacements: refuse,
-    getCellStatus: refuse,
-    // eslint-disable-next-line require-yield
-    watchCellMap: async function* () {
-      await refuse()
-    },
-  })
-  const rpc = await server.listen('127.0.0.1:0')
-  cleanUps.push(async () => await server.close({ graceMs: 100 }))
-  return { member: { kind: 'volume-manager', id, addresses: { rpc } }, heard }
+async function listen(id: string): Promise<ListeningManager> {
+  const manager = await ListeningManager.listen(id)
+  cleanUps.push(async () => await manager.close())
+  return manager
 }
 
 const MESSAGE: HeartbeatMessage = {
-  ...place,
+  ...TEST_PLACE,
   osdId: parseOsdId(1),
   diskUuid: parseDiskUuid('00000000-0000-4000-8000-000000000000'),
   processId: 'p',
@@ -75,23 +57,23 @@ async function beat(options: {
   return subject
 }
 
-test('every volume manager of the own cell hears the node, those of other cells do not', async () => {
+test('volume managers of the own cell hear the node, those of others do not', async () => {
   const [leader, standby, other] = [await listen('1-1'), await listen('1-2'), await listen('11-1')]
   const members = [leader.member, standby.member, other.member]
   await beat({ members: () => Promise.resolve(members) })
-  await vi.waitFor(() => expect(leader.heard.length).toBeGreaterThan(2))
-  expect(standby.heard.length).toBeGreaterThan(1)
-  expect(other.heard).toEqual([])
-  expect(leader.heard.at(-1)).toMatchObject({ processId: 'p', freeBytes: 4n })
+  await vi.waitFor(() => expect(leader.heartbeats.length).toBeGreaterThan(2))
+  expect(standby.heartbeats.length).toBeGreaterThan(1)
+  expect(other.heartbeats).toEqual([])
+  expect(leader.heartbeats.at(-1)).toMatchObject({ processId: 'p', freeBytes: 4n })
 })
 
 test('a change is told at once', async () => {
   const manager = await listen('1-1')
   const members = () => Promise.resolve([manager.member])
   const subject = await beat({ members, intervalMs: HOUR_MS })
-  await vi.waitFor(() => expect(manager.heard).toHaveLength(1))
+  await vi.waitFor(() => expect(manager.heartbeats).toHaveLength(1))
   subject.wake()
-  await vi.waitFor(() => expect(manager.heard).toHaveLength(2))
+  await vi.waitFor(() => expect(manager.heartbeats).toHaveLength(2))
 })
 
 test('heartbeats go on while the disk hangs and coordination is gone', async () => {
@@ -106,10 +88,10 @@ test('heartbeats go on while the disk hangs and coordination is gone', async () 
     },
   })
   await vi.waitFor(() => expect(looks).toBe(2), 3_000)
-  const heardCount = manager.heard.length
+  const heardCount = manager.heartbeats.length
   subject.wake()
-  await vi.waitFor(() => expect(manager.heard.length).toBeGreaterThan(heardCount + 3))
-  expect(manager.heard.at(-1)).toMatchObject({ freeBytes: 4n })
+  await vi.waitFor(() => expect(manager.heartbeats.length).toBeGreaterThan(heardCount + 3))
+  expect(manager.heartbeats.at(-1)).toMatchObject({ freeBytes: 4n })
 })
 
 test('a volume manager that comes later is found', async () => {
@@ -117,5 +99,5 @@ test('a volume manager that comes later is found', async () => {
   await beat({ members: () => Promise.resolve(members) })
   const manager = await listen('1-1')
   members = [manager.member]
-  await vi.waitFor(() => expect(manager.heard.length).toBeGreaterThan(0), 3_000)
+  await vi.waitFor(() => expect(manager.heartbeats.length).toBeGreaterThan(0), 3_000)
 })

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { MIB } from '@kura/core'
+import { StorageNode as StorageNodeService, type RecordSummary } from '@kura/proto'
+import { createRpcClient } from '@kura/rpc'
+import { SystemClock } from '@kura/runtime'
+import { BlockClient } from '@kura/transport'
+import type { StorageNode } from '../storage-node.ts'
+import { TEST_PLACE } from './listening-manager.ts'
+
+export const SALT = '00112233445566ff'
+export const TIMEOUT_MS = 5_000
+const never = new AbortController().signal
+
+/** A storage node, and the two clients that it has in a zone: its manager and a frontend. */
+export class TestNode {
+  readonly node: StorageNode
+  readonly control
+  readonly #blocks: BlockClient
+
+  constructor(node: StorageNode) {
+    this.node = node
+    this.control = createRpcClient(StorageNodeService, {
+      identity: { ...TEST_PLACE, kind: 'volume-manager', id: '1-1' },
+      resolve: () => Promise.resolve(node.addresses.rpc),
+    })
+    const hello = { pocket: 'test', zone: 'a', role: 'frontend' } as const
+    this.#blocks = new BlockClient({ hello, clock: new SystemClock() })
+  }
+
+  address(extent: number, changes: { diskUuid?: string; volumeId?: bigint } = {}) {
+    const { diskUuid } = this.node
+    return { pocket: 'test', diskUuid, volumeId: 7n, extentId: BigInt(extent), ...changes }
+  }
+
+  async createExtent(extent: number, epoch = 1n): Promise<void> {
+    const place = { bucketId: 9n, salt: SALT, generation: 1, orderId: 1n }
+    const capacityBytes = BigInt(16 * MIB)
+    const address = this.address(extent)
+    await this.control.createExtent({ epoch, address, ...place, capacityBytes })
+  }
+
+  async write(bytes: Uint8Array, to: ReturnType<TestNode['address']>): Promise<Uint8Array> {
+    const sizeBytes = bytes.length
+    const value = { address: to, sizeBytes, putAtMs: 1_000 }
+    const put = await this.#blocks.openPut(
+      this.node.addresses.block,
+      { requestId: 'write', operation: { case: 'writeRecord', value } },
+      { sizeBytes, timeoutMs: TIMEOUT_MS, signal: never },
+    )
+    await put.write(bytes)
+    const hash = createHash('sha256').update(bytes).digest()
+    await put.commit({ crc: crc32(bytes), hash })
+    return hash
+  }
+
+  async read(hash: Uint8Array, from: ReturnType<TestNode['address']>): Promise<Uint8Array> {
+    const { payload } = await this.#blocks.exchange(
+      this.node.addresses.block,
+      { requestId: 'read', operation: { case: 'readRecord', value: { address: from, hash } } },
+      { timeoutMs: TIMEOUT_MS, signal: never, receive: (sizeBytes) => Buffer.alloc(sizeBytes) },
+    )
+    return payload ?? Buffer.alloc(0)
+  }
+
+  /** Starts a put, sends half of it, and goes away. */
+  async abandonWrite(bytes: Uint8Array, to: ReturnType<TestNode['address']>): Promise<void> {
+    const sizeBytes = bytes.length
+    const value = { address: to, sizeBytes, putAtMs: 1_000 }
+    const put = await this.#blocks.openPut(
+      this.node.addresses.block,
+      { requestId: 'abandon', operation: { case: 'writeRecord', value } },
+      { sizeBytes, timeoutMs: TIMEOUT_MS, signal: never },
+    )
+    await put.write(bytes.subarray(0, sizeBytes / 2))
+    put.abort()
+    await put.drained
+  }
+
+  /** Every record of an extent. */
+  async listRecords(extent: number): Promise<RecordSummary[]> {
+    const records: RecordSummary[] = []
+    const pages = this.control.listRecords({ address: this.address(extent) })
+    for await (const page of pages) records.push(...page.records)
+    return records
+  }
+
+  async stop(): Promise<void> {
+    this.control.close()
+    this.#blocks.close()
+    await this.node[Symbol.asyncDispose]()
+  }
+}
