@@ -1,5 +1,5 @@
 /** The put path. Each line is a step in its own file under `steps/`. */
-import { mark, PUT_ATTEMPTS_MAX } from '@kura/core'
+import { isKuraError, KuraError, mark, PUT_ATTEMPTS_MAX } from '@kura/core'
 import type { FrontendContext } from '../frontend-context.ts'
 import { acknowledge, type Receipt } from '../steps/acknowledge.ts'
 import { admit } from '../steps/admit.ts'
@@ -31,13 +31,24 @@ export async function putBlock(frontend: FrontendContext, call: PutCall): Promis
 
 /** Runs the steps again on another volume while this one refuses and the body is in the buffer. */
 async function onSomeVolume(put: Put, steps: () => Promise<Receipt>): Promise<Receipt> {
+  let isFull = false
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await steps()
     } catch (error) {
+      if (isFull && isKuraError(error, 'no-open-volume')) throw zoneFull(error)
       if (!(error instanceof VolumeRefused)) throw error
+      isFull = error.reason.code === 'disk-full'
       if (attempt >= PUT_ATTEMPTS_MAX) throw error.reason
       put.frontend.metrics.putRetries.inc({ code: error.reason.code })
     }
   }
+}
+
+/** No volume is left, and the last one refused for want of room. */
+function zoneFull(cause: KuraError): KuraError {
+  return new KuraError('disk-full', 'the disks of every open volume refuse writes', {
+    cause,
+    hint: 'add storage nodes, or free room on the disks',
+  })
 }

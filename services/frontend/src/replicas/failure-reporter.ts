@@ -35,6 +35,9 @@ export interface FailureReporterOptions {
 /** Too much to do and callers who left are not failures of a copy. */
 const NOT_A_FAILURE: readonly ErrorCode[] = ['overloaded', 'rate-limited', 'cancelled']
 
+/** Every volume ends so: worth telling, not worth a warning. */
+const ENDS_OF_VOLUMES: readonly ErrorCode[] = ['extent-full', 'extent-frozen']
+
 /**
  * Tells the volume manager that a copy failed. Evidence, not an order: nobody waits for it, and
  * one that cannot be delivered is dropped.
@@ -51,7 +54,8 @@ export class FailureReporter {
     if (NOT_A_FAILURE.includes(failure.code)) return
     const { operation, code } = failure
     this.#options.metrics.failureReports.inc({ operation, code })
-    this.#options.logger.warn(
+    const level = ENDS_OF_VOLUMES.includes(code) ? 'info' : 'warn'
+    this.#options.logger[level](
       {
         operation,
         code,

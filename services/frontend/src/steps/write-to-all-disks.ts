@@ -19,6 +19,8 @@ import { VolumeRefused } from './volume-refused.ts'
 
 /** A node that only has too much to do is no reason to leave its volume for long. */
 const BUSY: readonly ErrorCode[] = ['overloaded', 'rate-limited']
+/** The volume has ended, its disks are well. */
+const ENDED: readonly ErrorCode[] = ['extent-full', 'extent-frozen']
 
 interface Replica {
   readonly picked: PickedVolume
@@ -173,7 +175,8 @@ function blameOne(
   const extent = picked.volume.extents[index]
   if (disk === undefined || extent === undefined) return
   if (error.code === 'unavailable') frontend.nodes.doubt()
-  if (!BUSY.includes(error.code)) frontend.writeLatencies.addFailure(disk.diskUuid)
+  const isDiskWell = BUSY.includes(error.code) || ENDED.includes(error.code)
+  if (!isDiskWell) frontend.writeLatencies.addFailure(disk.diskUuid)
   frontend.metrics.replicaSeconds.observe({ operation: 'write', outcome: error.code }, 0)
   frontend.reporter.report({
     volume: picked.volume,

@@ -1,0 +1,88 @@
+/** The rules of the block index on a map in memory, with faults to order. */
+import { KuraError } from '@kura/core'
+import type {
+  ConfirmBlockRequest,
+  LocateBlockRequest,
+  RecordBlockRequest,
+  RecordBlockResponse,
+} from '@kura/proto'
+
+interface Row {
+  bucketId: bigint
+  sizeBytes: number
+  plainCrc: number
+  lastPutMs: number
+  deletedUpToMs: number
+  position: bigint
+}
+
+const incarnation = { number: 1, random: '00112233445566aa' }
+
+export class FakeIndex {
+  readonly rows = new Map<string, Row>()
+  readonly closedGates = new Set<bigint>()
+  /** Calls of RecordBlock that do their work and then fail, as a lost answer does. */
+  lostAnswers = 0
+  isDown = false
+  confirmCount = 0
+  #nowMs = 1_800_000_000_000
+
+  locate(request: LocateBlockRequest) {
+    this.#checkUp()
+    const row = this.rows.get(hexOf(request.hash))
+    const nowMs = this.#tick()
+    if (row === undefined) return { found: false, live: false, incarnation, nowMs }
+    const live = row.bucketId > 0n && row.lastPutMs > row.deletedUpToMs
+    return { found: true, live, row: { hash: request.hash, ...row }, incarnation, nowMs }
+  }
+
+  confirm(request: ConfirmBlockRequest) {
+    this.#checkUp()
+    this.confirmCount += 1
+    const row = this.rows.get(hexOf(request.hash))
+    if (row?.bucketId !== request.expectedBucketId) {
+      throw new KuraError('row-changed', 'the row moved')
+    }
+    row.lastPutMs = this.#tick()
+    return this.#answer(request.hash, row, false)
+  }
+
+  record(request: RecordBlockRequest) {
+    this.#checkUp()
+    if (this.closedGates.has(request.bucketId)) throw new KuraError('gate-closed', 'too late')
+    const hash = hexOf(request.hash)
+    const known = this.rows.get(hash)
+    const stands = known !== undefined && known.bucketId !== request.replaceBucketId
+    const row = stands ? known : this.#newRow(request)
+    this.rows.set(hash, row)
+    if (this.lostAnswers > 0) {
+      this.lostAnswers -= 1
+      throw new KuraError('unavailable', 'the answer was lost')
+    }
+    return this.#answer(request.hash, row, !stands)
+  }
+
+  #newRow(request: RecordBlockRequest): Row {
+    const { bucketId, sizeBytes, plainCrc } = request
+    const lastPutMs = this.#tick()
+    return { bucketId, sizeBytes, plainCrc, lastPutMs, deletedUpToMs: 0, position: 1n }
+  }
+
+  #answer(hash: Uint8Array, row: Row, newlyStored: boolean) {
+    const answer = { row: { hash, ...row }, newlyStored, incarnation }
+    return answer satisfies Partial<Record<keyof RecordBlockResponse, unknown>>
+  }
+
+  #checkUp(): void {
+    if (this.isDown) throw new KuraError('unavailable', 'down, as ordered')
+  }
+
+  #tick(): number {
+    this.#nowMs += 1
+    return this.#nowMs
+  }
+}
+
+function hexOf(hash: Uint8Array): string {
+  return Buffer.from(hash).toString('hex')
+}

@@ -1,0 +1,104 @@
+/** A storage node in memory behind a real block listener, with faults to order. */
+import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import { KuraError, type Clock, type ErrorCode } from '@kura/core'
+import type { ReadRecordRequest, WriteRecordRequest } from '@kura/proto'
+import { BlockServer, type Exchange } from '@kura/transport'
+
+interface StoredRecord {
+  readonly bytes: Buffer
+  readonly putAtMs: number
+}
+
+export class FakeNode {
+  readonly osdId: number
+  readonly diskUuid: string
+  /** `extent/hash` → bytes. */
+  readonly records = new Map<string, StoredRecord>()
+  /** Every write is refused with this code, before its body or after it. */
+  refuseWrites: { readonly code: ErrorCode; readonly when: 'early' | 'late' } | undefined
+  /** Every read is refused with this code. */
+  refuseReads: ErrorCode | undefined
+  /** Reads wait for this. */
+  readDelay: (() => Promise<void>) | undefined
+  /** Writes wait for this before they are answered. */
+  writeDelay: (() => Promise<void>) | undefined
+  readCount = 0
+  abortedCount = 0
+  #server: BlockServer | undefined
+  readonly #clock: Clock
+
+  constructor(osdId: number, clock: Clock) {
+    this.osdId = osdId
+    this.diskUuid = `00000000-0000-4000-8000-${String(osdId).padStart(12, '0')}`
+    this.#clock = clock
+  }
+
+  get address(): string {
+    return this.#server?.address ?? '127.0.0.1:1'
+  }
+
+  async start(): Promise<void> {
+    this.#server = await BlockServer.listen({
+      address: '127.0.0.1:0',
+      pocket: 'test',
+      zone: 'a',
+      acceptHello: () => undefined,
+      handle: async (exchange) => await this.#handle(exchange),
+      clock: this.#clock,
+    })
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.close({ graceMs: 0 })
+  }
+
+  has(extentId: number, hash: string): boolean {
+    return this.records.has(`${extentId}/${hash}`)
+  }
+
+  /** Changes one byte of a stored record, and its CRC along with it. */
+  damage(extentId: number, hash: string): void {
+    const record = this.records.get(`${extentId}/${hash}`)
+    if (record === undefined) throw new Error('no such record')
+    record.bytes[0] = (record.bytes[0] ?? 0) ^ 1
+  }
+
+  async #handle(exchange: Exchange): Promise<void> {
+    const { operation } = exchange.request
+    if (operation.case === 'writeRecord') await this.#write(exchange, operation.value)
+    else if (operation.case === 'readRecord') await this.#read(exchange, operation.value)
+    else throw new KuraError('protocol-violation', 'not for a storage node')
+  }
+
+  async #write(exchange: Exchange, request: WriteRecordRequest): Promise<void> {
+    const refusal = this.refuseWrites
+    if (refusal?.when === 'early') throw new KuraError(refusal.code, 'as ordered')
+    const bytes = Buffer.alloc(exchange.payloadSizeBytes)
+    let trailer
+    try {
+      trailer = await exchange.readPayload(bytes)
+    } catch (error) {
+      this.abortedCount += 1
+      throw error
+    }
+    await this.writeDelay?.()
+    if (refusal?.when === 'late') throw new KuraError(refusal.code, 'as ordered')
+    const hash = Buffer.from(trailer.hash ?? []).toString('hex')
+    if (createHash('sha256').update(bytes).digest('hex') !== hash) throw new Error('a wrong hash')
+    this.records.set(`${request.address?.extentId}/${hash}`, { bytes, putAtMs: request.putAtMs })
+    await exchange.respond({ outcome: { case: 'writeRecord', value: {} } })
+  }
+
+  async #read(exchange: Exchange, request: ReadRecordRequest): Promise<void> {
+    this.readCount += 1
+    await this.readDelay?.()
+    if (this.refuseReads !== undefined) throw new KuraError(this.refuseReads, 'as ordered')
+    const hash = Buffer.from(request.hash).toString('hex')
+    const record = this.records.get(`${request.address?.extentId}/${hash}`)
+    if (record === undefined) throw new KuraError('record-unknown', 'no such record')
+    const { bytes, putAtMs } = record
+    const value = { sizeBytes: bytes.length, plainCrc: crc32(bytes), putAtMs }
+    await exchange.respond({ outcome: { case: 'readRecord', value } }, { bytes, crc: crc32(bytes) })
+  }
+}
