@@ -10,7 +10,12 @@ import tseslint from 'typescript-eslint'
 import { seamRules, seams } from './deploy/setup/lint/seams.mjs'
 
 const PRODUCTION = ['packages/*/src/**/*.ts', 'services/*/src/**/*.ts']
-const TESTS = ['**/*.test.ts', '**/*.bench.ts', 'packages/testkit/src/**/*.ts']
+const TESTS = [
+  '**/*.test.ts',
+  '**/*.bench.ts',
+  '**/src/testing/**/*.ts',
+  'packages/testkit/src/**/*.ts',
+]
 
 /** Who may touch what; everyone else is given a port. Tests use real files and sockets. */
 const SEAM_OWNERS = {
