@@ -4,8 +4,6 @@ import { KIB } from '@kura/core'
 /** Requests that wait for a buffer while all are taken, and how long one waits. */
 export const ADMISSION_WAITERS_MAX = 64
 export const ADMISSION_WAIT_MS_MAX = 2_000
-/** Time for a request whose caller names none, and the most a caller may name. */
-export const REQUEST_TIMEOUT_MS = 30_000
 /** A volume on which a write failed gets no puts from this frontend for so long. */
 export const AVOID_VOLUME_MS = 30_000
 /** The same where a node only had too much to do. */

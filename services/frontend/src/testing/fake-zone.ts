@@ -2,8 +2,11 @@
  * A zone around one real frontend: storage nodes, block index, volume manager and zone master are
  * fakes in memory behind real listeners, found through a real coordination directory.
  */
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { DirectoryCoordinator } from '@kura/coordination'
 import {
   composeId,
@@ -18,7 +21,6 @@ import { BlockIndex, VolumeManager, ZoneMaster } from '@kura/proto'
 import type { ReportFailureRequest } from '@kura/proto'
 import { RpcServer } from '@kura/rpc'
 import { SystemClock, SystemRandom } from '@kura/runtime'
-import { temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
 import { parseConfig } from '../config.ts'
 import { Frontend, type FrontendOverrides } from '../frontend.ts'
 import { FakeIndex } from './fake-index.ts'
@@ -46,12 +48,12 @@ export class FakeZone implements AsyncDisposable {
   /** Volumes that GetPlacements knows and the map does not. */
   readonly hidden = new Set<number>()
   frontend!: Frontend
-  readonly #directory: TemporaryDirectory
+  readonly #directory: string
   readonly #coordinator: DirectoryCoordinator
   readonly #servers = new Map<MemberKind, RpcServer>()
   #version = 1
 
-  private constructor(directory: TemporaryDirectory, coordinator: DirectoryCoordinator) {
+  private constructor(directory: string, coordinator: DirectoryCoordinator) {
     this.#directory = directory
     this.#coordinator = coordinator
     this.nodes = Array.from({ length: NODE_COUNT }, (_unused, at) => new FakeNode(at + 1, clock))
@@ -61,9 +63,9 @@ export class FakeZone implements AsyncDisposable {
   static async start(
     options: FrontendOverrides & { readonly settings?: Record<string, string> } = {},
   ): Promise<FakeZone> {
-    const directory = await temporaryDirectory()
+    const directory = await mkdtemp(join(tmpdir(), 'kura-frontend-'))
     const coordinator = await DirectoryCoordinator.open({
-      directory: `${directory.path}/coordination`,
+      directory: `${directory}/coordination`,
       clock,
       random,
     })
@@ -180,8 +182,8 @@ export class FakeZone implements AsyncDisposable {
     const config = parseConfig({
       KURA_FRONTEND_POCKET: 'test',
       KURA_FRONTEND_ZONE: 'a',
-      KURA_FRONTEND_DATA_DIR: `${this.#directory.path}/frontend`,
-      KURA_FRONTEND_COORDINATION_DIR: `${this.#directory.path}/coordination`,
+      KURA_FRONTEND_DATA_DIR: `${this.#directory}/frontend`,
+      KURA_FRONTEND_COORDINATION_DIR: `${this.#directory}/coordination`,
       KURA_FRONTEND_BLOCK_ADDRESS: '127.0.0.1:0',
       KURA_FRONTEND_HTTP_ADDRESS: '127.0.0.1:0',
       KURA_FRONTEND_LOG_LEVEL: 'silent',
@@ -200,7 +202,7 @@ export class FakeZone implements AsyncDisposable {
   }
 
   get cacheDirectory(): string {
-    return `${this.#directory.path}/frontend/maps`
+    return `${this.#directory}/frontend/maps`
   }
 
   /** Codes of what is missing. */
@@ -235,7 +237,7 @@ export class FakeZone implements AsyncDisposable {
     for (const kind of [...this.#servers.keys()]) await this.stopControl(kind)
     for (const node of this.nodes) await node.stop()
     await this.#coordinator.close()
-    await this.#directory[Symbol.asyncDispose]()
+    await rm(this.#directory, { recursive: true })
   }
 
   async #serve(kind: MemberKind, id: string, addTo: (server: RpcServer) => void): Promise<void> {
