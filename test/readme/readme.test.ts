@@ -60,6 +60,8 @@ beforeAll(async () => {
   launcher = spawn('bash', ['-c', `exec npm start -- ${options.join(' ')}`], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
+    // A group of its own, as a terminal gives it: Ctrl-C reaches npm and everything it runs.
+    detached: true,
   })
   launcher.stdout?.on('data', (piece: Buffer) => (printed += piece.toString('utf8')))
   while (!printed.includes('try:')) {
@@ -74,9 +76,10 @@ afterAll(async () => {
 })
 
 async function stopLauncher(): Promise<void> {
-  if (launcher.exitCode !== null) return
-  launcher.kill('SIGINT')
-  while (launcher.exitCode === null && launcher.signalCode === null) await sleep(50)
+  const hasEnded = (): boolean => launcher.exitCode !== null || launcher.signalCode !== null
+  if (hasEnded() || launcher.pid === undefined) return
+  process.kill(-launcher.pid, 'SIGINT')
+  while (!hasEnded()) await sleep(50)
 }
 
 /** What each command prints, run one after the other in one shell. */
