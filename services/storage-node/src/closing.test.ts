@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { computeBucketDigest, MIB } from '@kura/core'
 import { temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
+import { flipBit } from './testing/flip-bit.ts'
 import { TestCell } from './testing/test-cell.ts'
 import { SALT } from './testing/test-node.ts'
 
@@ -71,4 +72,31 @@ test('an extent is built from another node or the own disk, and only as a whole'
   await expect(failed).rejects.toMatchObject({ code: 'block-unreadable' })
   const { extents } = await two.control.listExtents({})
   expect(extents.map((extent) => extent.extentId)).toEqual([8n])
+})
+
+test('a damaged source is passed over for another that has the record whole', async () => {
+  const [one, two] = [await cell.startFresh(1), await cell.startFresh(2)]
+  await one.createExtent(5)
+  await two.createExtent(6)
+  const bytes = randomBytes(1 * MIB)
+  await one.write(bytes, one.address(5))
+  await two.write(bytes, two.address(6))
+  const { digest } = await one.control.freezeExtent({ epoch: 1n, address: one.address(5) })
+  await two.control.freezeExtent({ epoch: 1n, address: two.address(6) })
+  const records = await one.listRecords(5)
+  await flipBit(cell.diskPath(1), bytes)
+  const damaged = { address: one.address(5), blockAddress: one.node.addresses.block }
+  const whole = { address: two.address(6), blockAddress: '' }
+  const order = {
+    ...{ epoch: 1n, bucketId: 9n, salt: SALT, generation: 2, orderId: 2n, records },
+    ...{ capacityBytes: BigInt(16 * MIB), expectedDigest: digest },
+  }
+  const failed = two.control.buildExtent({ ...order, address: two.address(8), sources: [damaged] })
+  await expect(failed).rejects.toMatchObject({
+    code: 'block-unreadable',
+    details: { lastCode: 'record-damaged' },
+  })
+  const sources = [damaged, whole]
+  const built = await two.control.buildExtent({ ...order, address: two.address(9), sources })
+  expect(built).toMatchObject({ state: 'sealed', digest })
 })

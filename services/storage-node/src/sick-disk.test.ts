@@ -1,11 +1,10 @@
 // What a node does and says when its disk fails a sync, fills up or returns other bytes.
 import { randomBytes } from 'node:crypto'
-import { open, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { KuraError, MIB } from '@kura/core'
 import { NodeDisk } from '@kura/extent'
 import { FaultyDisk, temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
+import { flipBit } from './testing/flip-bit.ts'
 import { TestCell } from './testing/test-cell.ts'
 import { TIMEOUT_MS, type TestNode } from './testing/test-node.ts'
 
@@ -74,7 +73,7 @@ test('damage is on the list after a read that met it, and the read is refused', 
   await node.createExtent(5)
   const bytes = randomBytes(1 * MIB)
   const hash = await node.write(bytes, node.address(5))
-  await flipBit(bytes)
+  await flipBit(cell.diskPath(1), bytes)
   await expect(node.read(hash, node.address(5))).rejects.toMatchObject({ code: 'record-damaged' })
   await vi.waitFor(() => expect(cell.lastHeartbeat?.damageCount).toBe(1n))
   expect(cell.lastHeartbeat?.damages[0]).toMatchObject({
@@ -95,20 +94,8 @@ test('the scrubber finds a bit that nobody read', async () => {
   const { digest } = await node.control.freezeExtent({ epoch: 1n, address: node.address(5) })
   const seal = { epoch: 1n, address: node.address(5), expectedDigest: digest }
   await node.control.sealExtent(seal)
-  await flipBit(bytes)
+  await flipBit(cell.diskPath(1), bytes)
   await vi.waitFor(() => expect(cell.lastHeartbeat?.damages[0]?.hash).toEqual(hash), TIMEOUT_MS)
   const verification = await node.control.verifyDisk({}, { timeoutMs: TIMEOUT_MS })
   expect(verification.damages.length).toBeGreaterThan(0)
 })
-
-/** Flips one bit in the middle of a payload, wherever on disk 1 it lies. */
-async function flipBit(payload: Buffer): Promise<void> {
-  const extents = join(cell.diskPath(1), 'extents')
-  const [name] = (await readdir(extents)).filter((entry) => entry.endsWith('.extent'))
-  await using file = await open(join(extents, name ?? ''), 'r+')
-  const all = await file.readFile()
-  const offset = all.indexOf(payload.subarray(0, 1024)) + payload.length / 2
-  expect(offset).toBeGreaterThan(payload.length / 2)
-  await file.write(Buffer.of((all[offset] ?? 0) ^ 1), 0, 1, offset)
-  await file.sync()
-}

@@ -127,3 +127,20 @@ test('a node that has started is ready and has metrics', async () => {
   expect(metrics).toContain('request_seconds_count{operation="createExtent",code="ok"} 1')
   expect(metrics).toContain('kura_storage_node_slabs_used{share="foreground"} 0')
 })
+
+test('without a free buffer a write is refused soon, and the others go on', async () => {
+  await cell.initialise(1)
+  const disk = new FaultyDisk(await NodeDisk.open(cell.diskPath(1)))
+  const node = await cell.start(1, { disk })
+  await node.createExtent(5)
+  const sync = disk.hold({ kind: 'file.sync', path: /\.extent$/ })
+  const large = () => node.write(randomBytes(4 * MIB), node.address(5))
+  // The test's node has three large buffers.
+  const held = [large(), large(), large()]
+  await sync.reached
+  await expect(large()).rejects.toMatchObject({ code: 'overloaded' })
+  await vi.waitFor(() => expect(cell.lastHeartbeat?.suspect).toBe(false))
+  sync.release()
+  expect(await Promise.all(held)).toHaveLength(3)
+  await node.write(randomBytes(100_000), node.address(5))
+})
