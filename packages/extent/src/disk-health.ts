@@ -117,7 +117,11 @@ export class DiskHealth {
 
   async refreshSpace(): Promise<DiskSpace> {
     this.#spaceReadAtMs = this.#options.clock.monotonicMs()
-    this.#space = await this.#options.disk.space()
+    try {
+      this.#space = await this.#options.disk.space()
+    } catch (error) {
+      throw diskFailure(error, 'the space of the disk is not known')
+    }
     return this.#space
   }
 

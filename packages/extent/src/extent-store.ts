@@ -12,6 +12,7 @@ import {
   type RecordSummary,
   type Slab,
 } from '@kura/core'
+import { diskFailure, systemCode } from './disk-failure.ts'
 import { EPOCH_PATH, extentPath, LOCK_PATH, PROBE_PATH } from './disk-paths.ts'
 import { composePageZero, createExtentFile } from './extent-file.ts'
 import type { Extent } from './extent.ts'
@@ -29,6 +30,7 @@ import { encodeEpoch, readEpoch, readIdentity } from './identity.ts'
 import { readRecord } from './read-record.ts'
 import { ScratchExtent } from './scratch-extent.ts'
 import { Scrubber } from './scrubber.ts'
+import { assertSameOrder, refusal } from './refusal.ts'
 import { clearScratch, loadExtents } from './start-store.ts'
 import type { StoreContext } from './store-context.ts'
 import { composeParts, type StoreParts } from './store-parts.ts'
@@ -73,7 +75,8 @@ export class ExtentStore {
       return new ExtentStore(parts, epoch)
     } catch (error) {
       await lock.release()
-      throw error
+      if (systemCode(error) === '') throw error
+      throw diskFailure(error, 'the disk could not be opened')
     }
   }
 
@@ -286,10 +289,10 @@ export class ExtentStore {
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return
     this.#closing.abort(new KuraError('shutting-down', 'the store is closing'))
+    await Promise.allSettled([...this.#creating.values(), ...this.#background, this.#raising])
     for (const extent of this.#extents.values()) {
       if (extent instanceof UnsealedExtent) await extent.close()
     }
-    await Promise.allSettled([...this.#background, this.#raising])
     await this.#context.health.settle()
     this.#context.files.closeAll()
     await this.#lock.release()
@@ -321,27 +324,4 @@ export class ExtentStore {
       hint: 'Add disks; what is stored stays readable.',
     })
   }
-}
-
-function assertSameOrder(known: Extent, spec: ExtentSpec): void {
-  const { page } = known
-  const { extentId } = spec
-  const isSame =
-    page.volumeId === spec.volumeId && page.bucketId === spec.bucketId && page.salt === spec.salt
-  if (!isSame) {
-    throw new KuraError('extent-exists', 'an extent of this id belongs to another volume', {
-      details: { extentId, volumeId: page.volumeId },
-    })
-  }
-  if (known.report().state !== 'open') throw refusal('extent-frozen', known)
-}
-
-function refusal(
-  code: 'extent-frozen' | 'state-conflict' | 'digest-mismatch',
-  extent: Extent,
-): KuraError {
-  const { extentId, state } = extent.report()
-  return new KuraError(code, `not possible while the extent is ${state}`, {
-    details: { extentId, state },
-  })
 }

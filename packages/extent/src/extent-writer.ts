@@ -7,10 +7,7 @@
  * nothing more. Each slab is held from the moment its append is queued until its I/O has completed,
  * whatever became of the request.
  */
-import { crc32 } from 'node:zlib'
 import {
-  assert,
-  BLOCK_SIZE_BYTES_MAX,
   isKuraError,
   KuraError,
   mark,
@@ -19,13 +16,13 @@ import {
   type BlockHash,
   type File,
 } from '@kura/core'
-import { ChunkTable, crcByChunk, joinCrcs, type PieceCrc } from './chunk-table.ts'
+import { ChunkTable, type PieceCrc } from './chunk-table.ts'
 import { diskFailure } from './disk-failure.ts'
 import type { DiskHealth } from './disk-health.ts'
+import { checkRecord, encodeRecord, offsetOfSame } from './encode-record.ts'
 import type { RecordToAppend } from './extent-report.ts'
 import type { PageZero } from './page-zero.ts'
-import { encodeRecordHeader, isInline, recordSpaceBytes } from './record-header.ts'
-import type { RecordHeader } from './record-header.ts'
+import { recordSpaceBytes, type RecordHeader } from './record-header.ts'
 import type { RecordLocation } from './record-index.ts'
 import { RecordTable } from './record-table.ts'
 import { sealFits } from './seal-layout.ts'
@@ -268,45 +265,6 @@ export class ExtentWriter {
     this.#queuedBytes = 0
     this.#options.onBroken(error)
   }
-}
-
-/** Fills the header page and the padding around the payload; undefined if the CRC is wrong. */
-function encodeRecord(record: RecordToAppend, header: RecordHeader): PieceCrc[] | undefined {
-  const { slab, sizeBytes } = record
-  const page = slab.bytes.subarray(0, PAGE_SIZE_BYTES)
-  const payload = slab.payload.subarray(0, sizeBytes)
-  if (isInline(sizeBytes)) {
-    if (crc32(payload) !== record.plainCrc) return undefined
-    encodeRecordHeader(header, payload, page)
-    return crcByChunk(page, header.offsetBytes)
-  }
-  const payloadOffsetBytes = header.offsetBytes + PAGE_SIZE_BYTES
-  const payloadCrcs = crcByChunk(payload, payloadOffsetBytes)
-  if (joinCrcs(payloadCrcs) !== record.plainCrc) return undefined
-  encodeRecordHeader(header, payload, page)
-  const paddingEnd = recordSpaceBytes(sizeBytes) - PAGE_SIZE_BYTES
-  const padding = slab.payload.subarray(sizeBytes, paddingEnd).fill(0)
-  return [
-    ...crcByChunk(page, header.offsetBytes),
-    ...payloadCrcs,
-    ...crcByChunk(padding, payloadOffsetBytes + sizeBytes),
-  ]
-}
-
-function checkRecord({ slab, sizeBytes, putAtMs }: RecordToAppend): void {
-  assert(sizeBytes > 0 && sizeBytes <= BLOCK_SIZE_BYTES_MAX, 'a record is one block')
-  assert(sizeBytes <= slab.payload.length, 'the payload fits into its slab')
-  if (Number.isSafeInteger(putAtMs) && putAtMs >= 0) return
-  throw new KuraError('invalid-argument', 'putAtMs is whole milliseconds', { details: { putAtMs } })
-}
-
-function offsetOfSame(known: RecordLocation, record: RecordToAppend): number {
-  if (known.sizeBytes === record.sizeBytes && known.plainCrc === record.plainCrc) {
-    return known.offsetBytes
-  }
-  throw new KuraError('hash-mismatch', 'a record of this hash has another size or CRC', {
-    details: { hash: record.hash },
-  })
 }
 
 function frozen(page: PageZero, cause?: KuraError): KuraError {

@@ -2,25 +2,16 @@
  * What a start makes of one file in `extents/`. A sealed extent costs two pages; every other one is
  * synced, scanned and frozen. A file that is not understood is left exactly as it is.
  */
-import {
-  BLOCK_SIZE_BYTES_MAX,
-  isKuraError,
-  KuraError,
-  mark,
-  PAGE_SIZE_BYTES,
-  type ExtentId,
-  type File,
-} from '@kura/core'
+import { isKuraError, KuraError, PAGE_SIZE_BYTES, type ExtentId, type File } from '@kura/core'
 import { extentPath, freezeMarkPath } from './disk-paths.ts'
 import { systemCode } from './disk-failure.ts'
 import type { Extent } from './extent.ts'
 import type { ExtentPart } from './extent-report.ts'
-import { scanRecords, type ScanResult } from './extent-scanner.ts'
 import { decodeFooter, type Footer } from './footer.ts'
 import { decodePageZero, type PageZero } from './page-zero.ts'
+import { recoverExtent } from './recover-extent.ts'
 import { SealedExtent } from './sealed-extent.ts'
 import { reportDamage, withSlab, type StoreContext } from './store-context.ts'
-import { reportRecovery, UnsealedExtent, writeFreezeMark } from './unsealed-extent.ts'
 
 /** Undefined for a file that is not understood; an event has said so. */
 export async function loadExtent(
@@ -36,10 +27,20 @@ export async function loadExtent(
     }
     return await openSealed(context, ends)
   } catch (error) {
-    if (!isKuraError(error, 'format-invalid', 'format-too-new', 'identity-mismatch')) throw error
-    context.emit({ kind: 'not-understood', path, reason: error.message })
+    const reason = reasonToLeave(error)
+    if (reason === undefined) throw error
+    context.emit({ kind: 'not-understood', path, reason })
     return undefined
   }
+}
+
+/** One bad file must not keep the others from being served; a bug or a want of resources must. */
+function reasonToLeave(error: unknown): string | undefined {
+  if (isKuraError(error, 'format-invalid', 'format-too-new', 'identity-mismatch')) {
+    return error.message
+  }
+  const code = systemCode(error)
+  return ['EIO', 'EISDIR', 'EUCLEAN'].includes(code) ? `the system says ${code}` : undefined
 }
 
 interface ExtentEnds {
@@ -137,47 +138,6 @@ async function openSealed(context: StoreContext, ends: ExtentEnds): Promise<Seal
   const path = extentPath(extentId)
   const lastWrittenAtMs = page.createdAtMs
   return await SealedExtent.open(context, { page, path, lengthBytes, footer, lastWrittenAtMs })
-}
-
-/**
- * The crash rule: synced once, so that nothing is served that is not durable; scanned; frozen for
- * ever. Nothing is cut or overwritten.
- */
-async function recoverExtent(context: StoreContext, page: PageZero): Promise<UnsealedExtent> {
-  const path = extentPath(page.extentId)
-  const fields = { extentId: page.extentId }
-  const file = await context.disk.open(path, { mode: 'write', direct: true })
-  try {
-    mark('extent.recovery.before-scan', fields)
-    // A sync that fails makes the disk suspect; what is on the medium is still worth reading.
-    await tolerateSuspect(context.health.sync(file, 'the sync of a recovered extent'))
-    mark('extent.recovery.after-sync', fields)
-    const recovered = await scanFile(context, page, file)
-    if ((await context.disk.stat(freezeMarkPath(page.extentId))) === undefined) {
-      await tolerateSuspect(writeFreezeMark(context, page))
-    }
-    const extent = new UnsealedExtent(context, { page, path, file, recovered })
-    await extent.freeze()
-    reportRecovery(context, page, recovered)
-    mark('extent.recovery.done', fields)
-    return extent
-  } catch (error) {
-    await file.close()
-    throw error
-  }
-}
-
-async function scanFile(context: StoreContext, page: PageZero, file: File): Promise<ScanResult> {
-  const endOffsetBytes = await file.sizeBytes()
-  return await withSlab(context, BLOCK_SIZE_BYTES_MAX, (slab) =>
-    scanRecords({ file, owner: page, endOffsetBytes, slab }),
-  )
-}
-
-async function tolerateSuspect(work: Promise<void>): Promise<void> {
-  await work.catch((error: unknown) => {
-    if (!isKuraError(error, 'disk-suspect', 'disk-error', 'disk-full')) throw error
-  })
 }
 
 /** Whether a page is page 0 of that extent on this disk, for what is found in scratch. */

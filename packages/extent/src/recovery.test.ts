@@ -310,6 +310,31 @@ describe('publishing', () => {
     await store.close()
   })
 
+  it('a store that closes waits for what is being published, then publishes nothing more', async () => {
+    const memory = await initialise(new MemoryDisk())
+    const faulty = new FaultyDisk(memory)
+    const { store } = await openStore(faulty)
+    const digest = await sealedDigest(store)
+    const scratch = await build(store, OTHER)
+    const late = await store.beginBuild(specOf({ extentId: parseExtentId(44) }))
+    const held = faulty.hold({ kind: 'link' })
+    const publishing = scratch.publish(digest)
+    await held.reached
+    let isClosed = false
+    const closing = store.close().then(() => {
+      isClosed = true
+    })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(isClosed).toBe(false)
+    held.release()
+    await publishing
+    await closing
+    await expect(late.publish(digest)).rejects.toMatchObject({ code: 'shutting-down' })
+    const { store: next } = await openStore(memory.restart())
+    expect(next.report(OTHER)).toMatchObject({ state: 'sealed', digest })
+    await next.close()
+  })
+
   it('a start clears what is provably an unpublished extent of this disk, and nothing else', async () => {
     const memory = await initialise(new MemoryDisk())
     const { store } = await openStore(memory)

@@ -12,11 +12,11 @@ import {
 } from './extent-file.ts'
 import type { ExtentReport, ExtentSpec, RecordToAppend } from './extent-report.ts'
 import { ExtentWriter } from './extent-writer.ts'
+import { writeFreezeMark } from './freeze-mark.ts'
 import type { PageZero } from './page-zero.ts'
 import { assertDigest, sealExtent } from './seal-extent.ts'
 import { SealedExtent } from './sealed-extent.ts'
 import type { StoreContext } from './store-context.ts'
-import { writeFreezeMark } from './unsealed-extent.ts'
 
 export interface ScratchExtentOptions {
   readonly page: PageZero
@@ -68,6 +68,13 @@ export class ScratchExtent {
   async publish(expectedDigest: string): Promise<ExtentReport> {
     this.#assertState('building')
     this.#state = 'publishing'
+    const publishing = this.#publishOrDiscard(expectedDigest)
+    // A store that closes waits for it: nothing may be published after the lock is given back.
+    this.#context.inBackground(publishing)
+    return await publishing
+  }
+
+  async #publishOrDiscard(expectedDigest: string): Promise<ExtentReport> {
     try {
       const sealed = await this.#publish(expectedDigest)
       this.#end(sealed)
@@ -83,7 +90,7 @@ export class ScratchExtent {
     if (this.#state === 'ended') return
     this.#state = 'ended'
     await this.#writer.stop()
-    await this.#options.file.close()
+    await this.#options.file.close().catch(() => undefined)
     await removeScratchName(this.#context, this.#options.page.extentId)
     this.#options.onEnd(undefined)
   }
@@ -128,6 +135,7 @@ export class ScratchExtent {
   }
 
   #assertState(expected: 'building'): void {
+    this.#context.closing.throwIfAborted()
     if (this.#state === expected) return
     throw new KuraError('state-conflict', 'the scratch extent has been published or discarded')
   }

@@ -6,24 +6,23 @@
 import {
   assert,
   KuraError,
-  mark,
   PAGE_SIZE_BYTES,
   type BlockHash,
   type File,
   type RecordSummary,
 } from '@kura/core'
-import { freezeMarkPath } from './disk-paths.ts'
 import { recordUnknown, type Extent } from './extent.ts'
 import type { Damage, ExtentReport, RecordToAppend } from './extent-report.ts'
 import type { Hole, ScanResult } from './extent-scanner.ts'
 import { ExtentWriter } from './extent-writer.ts'
 import type { Footer } from './footer.ts'
-import { encodePageZero, type PageZero } from './page-zero.ts'
+import { writeFreezeMark } from './freeze-mark.ts'
+import type { PageZero } from './page-zero.ts'
 import type { RecordIndex, RecordLocation } from './record-index.ts'
 import type { RecordTable } from './record-table.ts'
 import { assertDigest, finishSeal, hasSoundTail, sealExtent } from './seal-extent.ts'
 import { SealedExtent } from './sealed-extent.ts'
-import { reportDamage, type StoreContext } from './store-context.ts'
+import type { StoreContext } from './store-context.ts'
 
 export interface UnsealedExtentOptions {
   readonly page: PageZero
@@ -274,37 +273,4 @@ export class UnsealedExtent implements Extent {
     const details = { extentId: this.page.extentId, state: this.#state }
     return new KuraError('state-conflict', message, { details })
   }
-}
-
-/** Durable: the mark that no process ever appends for a client again, with a copy of page 0. */
-export async function writeFreezeMark(
-  context: Pick<StoreContext, 'health'>,
-  page: PageZero,
-): Promise<void> {
-  const fields = { extentId: page.extentId }
-  const copy = Buffer.alloc(PAGE_SIZE_BYTES)
-  encodePageZero(page, copy)
-  mark('extent.freeze.before-mark', fields)
-  await context.health.writeFileDurably(freezeMarkPath(page.extentId), copy)
-  mark('extent.freeze.after-mark', fields)
-}
-
-/** What recovery found, told to the owner of the store. */
-export function reportRecovery(context: StoreContext, page: PageZero, scan: ScanResult): void {
-  const { extentId } = page
-  for (const hole of scan.holes.filter(({ kind }) => kind === 'damage')) {
-    const { part, offsetBytes, hash } = hole
-    reportDamage(context, { extentId, part, offsetBytes, ...(hash && { hash }) }, 'start')
-  }
-  for (const flaw of scan.paddingFlaws) {
-    reportDamage(context, { extentId, part: 'padding', ...flaw }, 'start')
-  }
-  const damageCount = scan.holes.filter(({ kind }) => kind === 'damage').length
-  context.emit({
-    kind: 'recovered',
-    extentId,
-    recordCount: scan.table.recordCount,
-    damageCount,
-    inDoubtCount: scan.holes.length - damageCount,
-  })
 }

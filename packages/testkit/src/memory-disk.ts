@@ -61,7 +61,6 @@ export class MemoryDisk implements Disk {
     inode.sync()
   }
 
-   
   async open(
     path: string,
     options: { readonly mode: 'read' | 'write'; readonly direct: boolean },
