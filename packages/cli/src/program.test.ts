@@ -40,7 +40,11 @@ it('every command has help with examples', async () => {
 })
 
 it('wrong usage ends with 2 and says why in one line', async () => {
-  expect(await run('frobnicate')).toMatchObject({ code: 2, out: '' })
+  expect(await run('frobnicate')).toEqual({
+    code: 2,
+    out: '',
+    err: "kura: unknown command 'frobnicate' (invalid-argument) — see kura --help\n",
+  })
   expect(await run('get', 'kura:tree:zz', '-o', 'x')).toMatchObject({ code: 2, out: '' })
   expect(await run('get', 'ab'.repeat(32))).toMatchObject({ code: 2, out: '' })
   const bad = await run('stat', 'nonsense', '--server', '127.0.0.1:1')

@@ -63,6 +63,13 @@ function buildProgram(terminal: Terminal, run: Run): Command {
     .configureOutput({
       writeOut: (text) => terminal.output.write(text),
       writeErr: (text) => terminal.errors.write(text),
+      outputError: (text, write) => {
+        const what = text
+          .replace(/^error: /, '')
+          .trim()
+          .replaceAll('\n', ' ')
+        write(`kura: ${what} (invalid-argument) — see kura --help\n`)
+      },
     })
     .addHelpText('after', HELP)
   addGlobalOptions(program)

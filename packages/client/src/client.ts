@@ -176,11 +176,16 @@ export class KuraClient implements AsyncDisposable {
   }
 
   /** The verified bytes of a stored file, or of a range of it, in order, in bounded memory. */
-  readFile(
+  async *readFile(
     reference: Reference | string,
     options: ReadFileOptions = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    return readFilePieces(this.#workspace, reference, options)
+    try {
+      yield* readFilePieces(this.#workspace, reference, options)
+    } catch (error) {
+      throwIfCancelled(options.signal)
+      throw error
+    }
   }
 
   /**

@@ -100,6 +100,32 @@ it('a reader that stops early leaves nothing running', async () => {
   expect(frontend.inFlight).toBe(0)
 })
 
+it('a failure for good does not wait for what would be tried again', async () => {
+  const put = await client.putFile(Readable.from([randomBytes(4 * BLOCK_SIZE_BYTES_MAX)]))
+  const [first] = [...frontend.blocks.keys()]
+  if (first !== undefined) frontend.blocks.delete(first)
+  frontend.fault = ({ request: { operation } }) => {
+    const asked = operation.case === 'getBlock' ? Buffer.from(operation.value.hash) : undefined
+    const isServed = asked?.toString('hex') === first || asked?.equals(manifestHash) === true
+    return isServed ? undefined : 'overloaded'
+  }
+  const manifestHash = Buffer.from(put.reference.hash, 'hex')
+  const startedAtMs = performance.now()
+  await expect(collect(client.readFile(put.text))).rejects.toMatchObject({ code: 'not-found' })
+  expect(performance.now() - startedAtMs).toBeLessThan(10_000)
+})
+
+it('a reader that gives up gets cancelled', async () => {
+  const put = await client.putFile(Readable.from([randomBytes(100)]))
+  const abort = new AbortController()
+  frontend.fault = () => {
+    abort.abort()
+    return 'overloaded'
+  }
+  const reading = collect(client.readFile(put.text, { signal: abort.signal }))
+  await expect(reading).rejects.toMatchObject({ code: 'cancelled' })
+})
+
 it('many levels of manifests hold a file together', async () => {
   const bytes = randomBytes(11 * BLOCK_SIZE_BYTES_MAX)
   const buffers = new BufferPool(4)

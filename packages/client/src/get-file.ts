@@ -55,7 +55,9 @@ export async function* readFilePieces(
   const spans = walkFile(blocks, { manifest, range }, options.signal)
   const pieces = mapOrdered(spans, {
     inFlightMax: workspace.parallelism,
-    work: async (span) => cutToRange(await getSpan(blocks, span, options), { span, range }),
+    signal: options.signal,
+    work: async (span, signal) =>
+      cutToRange(await getSpan(blocks, span, { signal }), { span, range }),
   })
   for await (const piece of pieces) {
     tracker.blockDone(piece.length)
@@ -134,7 +136,8 @@ export async function writeSpans(
 ): Promise<void> {
   const written = mapOrdered(transfer.spans, {
     inFlightMax: workspace.parallelism,
-    work: (span) => writeSpan(workspace, { file: transfer.file, span }, options.signal),
+    signal: options.signal,
+    work: (span, signal) => writeSpan(workspace, { file: transfer.file, span }, signal),
   })
   for await (const sizeBytes of written) options.tracker.blockDone(sizeBytes)
 }

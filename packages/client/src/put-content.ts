@@ -68,7 +68,8 @@ export async function putContent(
   const total = { sizeBytes: 0, blockCount: 0, newBlockCount: 0, newBytes: 0 }
   const stored = mapOrdered(pieces, {
     inFlightMax: workspace.parallelism,
-    work: (piece) => putPiece(workspace, piece, options),
+    signal: options.signal,
+    work: (piece, signal) => putPiece(workspace, piece, { ...options, signal }),
   })
   for await (const span of stored) {
     total.sizeBytes += span.sizeBytes

@@ -3,6 +3,7 @@
  *
  *   KURA_SERVER=127.0.0.1:7421 KURA_POCKET=local node put-and-get.mjs
  */
+import { Buffer } from 'node:buffer'
 import { fileURLToPath } from 'node:url'
 import { isKuraError, KuraClient } from '@kura/client'
 
