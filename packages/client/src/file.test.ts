@@ -97,7 +97,7 @@ it('a reader that stops early leaves nothing running', async () => {
     break
   }
   expect(frontend.seen.length).toBeLessThan(8)
-  expect(frontend.inFlight).toBe(0)
+  await expect.poll(() => frontend.inFlight).toBe(0)
 })
 
 it('a failure for good does not wait for what would be tried again', async () => {
