@@ -200,6 +200,7 @@ it.each<Ending>(['killed', 'power cut', 'torn power cut'])(
     }
     expect(FOREGROUND.usedCount).toBe(0)
   },
+  60_000,
 )
 
 it('a start that is itself ended at any change comes to the same result', async () => {

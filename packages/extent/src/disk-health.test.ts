@@ -8,6 +8,7 @@ import {
   initialise,
   openStore,
   randomBlock,
+  read,
   recordOf,
   specOf,
 } from './store-fixture.ts'
@@ -120,6 +121,63 @@ describe('after a failed sync', () => {
     expect(next.store.suspect).toBe(true)
     await expectBlocks(next.store, [block])
     await next.store.close()
+    await store.close()
+  })
+})
+
+describe('the page cache', () => {
+  /** A disk that tells which opens were direct and whose buffered reads may lie. */
+  function watch(memory: MemoryDisk, options: { readonly cacheLies: boolean }) {
+    const opened: { path: string; direct: boolean }[] = []
+    const disk = new FaultyDisk(memory)
+    const open = disk.open.bind(disk)
+    disk.open = async (path, how) => {
+      opened.push({ path, direct: how.direct })
+      const file = await open(path, how)
+      if (how.direct || !options.cacheLies) return file
+      return {
+        ...file,
+        read: async (target, offsetBytes) => {
+          const readBytes = await file.read(target, offsetBytes)
+          target.fill(0)
+          return readBytes
+        },
+      }
+    }
+    return { disk, opened }
+  }
+
+  it('is passed by recovery, verification and the scrubber', async () => {
+    const { memory, store } = await open()
+    await append(store, randomBlock(0, 5000))
+    await store.close()
+    const { disk, opened } = watch(memory.restart(), { cacheLies: false })
+    const next = await openStore(disk)
+    await next.store.verifyFromMedia()
+    await next.store.scrubber().step(1e9)
+    expect(opened.length).toBeGreaterThan(1)
+    expect(opened.filter(({ direct }) => !direct)).toEqual([])
+    await next.store.close()
+  })
+
+  it('is believed by nobody when it shows damage: the medium is asked first', async () => {
+    const { memory, store } = await open()
+    const block = randomBlock(0, 5000)
+    await append(store, block)
+    await store.close()
+    const { disk } = watch(memory.restart(), { cacheLies: true })
+    const next = await openStore(disk)
+    await expectBlocks(next.store, [block])
+    expect(next.events.filter(({ kind }) => kind === 'damage')).toEqual([])
+    await next.store.close()
+  })
+
+  it('a read that neither way can serve is a disk error, not a damaged record', async () => {
+    const { faulty, store } = await open()
+    const block = randomBlock(0, 5000)
+    await append(store, block)
+    faulty.fail({ kind: 'file.read', path: /42/, code: 'EIO', lasts: 'for-ever' })
+    await expect(read(store, block.hash)).rejects.toMatchObject({ code: 'disk-error' })
     await store.close()
   })
 })

@@ -1,3 +1,5 @@
+import { open as openFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { MIB, parseExtentId } from '@kura/core'
 import { temporaryDirectory } from '@kura/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -12,6 +14,14 @@ import {
   expectBlocks,
   specOf,
 } from './store-fixture.ts'
+
+async function flipBit(path: string, offsetBytes: number): Promise<void> {
+  await using file = await openFile(path, 'r+')
+  const byte = Buffer.alloc(1)
+  await file.read(byte, 0, 1, offsetBytes)
+  byte[0] = (byte[0] ?? 0) ^ 4
+  await file.write(byte, 0, 1, offsetBytes)
+}
 
 /** Real files: what O_DIRECT, flock, link and fallocate mean is for the kernel to say. */
 describe('a store on real files', () => {
@@ -70,6 +80,26 @@ describe('a store on real files', () => {
       damages: [],
       finishedPass: true,
     })
+  })
+
+  it('finds a bit that was flipped in a file behind its back, and still serves the rest', async () => {
+    await using opened = await openStore(disk)
+    await opened.store.createExtent(specOf({ capacityBytes: 16 * MIB }))
+    const offsets: number[] = []
+    for (const block of blocks) offsets.push(await append(opened.store, block))
+    const { digest } = await opened.store.freeze(EXTENT)
+    await opened.store.seal(EXTENT, digest)
+    await expectBlocks(opened.store, blocks)
+    const damagedAt = (offsets[8] ?? 0) + 4096 + 500_000
+    await flipBit(join(directory.path, 'extents', '42.extent'), damagedAt)
+    const { damages } = await opened.store.scrubber().step(1e9)
+    const hash = blocks[8]?.hash
+    expect(damages).toEqual([
+      { extentId: EXTENT, part: 'payload', offsetBytes: (offsets[8] ?? 0) + 4096, hash },
+    ])
+    const kept = blocks.filter((block) => block.hash !== hash)
+    await expectBlocks(opened.store, kept)
+    expect(opened.events).toContainEqual(expect.objectContaining({ source: 'scrub' }))
   })
 
   it('refuses a second process', async () => {

@@ -18,6 +18,8 @@ const HASH_BYTES = 32
 const FIRST_CAPACITY = 64
 const ENTRIES_PER_SLICE = 16_384
 const BUCKET_COUNT = 65_536
+/** Up to here an ordinary sort takes a millisecond or two. */
+const SMALL_COUNT_MAX = 2048
 
 export class RecordTable {
   #entries = Buffer.alloc(FIRST_CAPACITY * INDEX_ENTRY_BYTES)
@@ -78,6 +80,11 @@ export class RecordTable {
    * are sorted one by one.
    */
   async #sortedPositions(count: number): Promise<Uint32Array> {
+    if (count <= SMALL_COUNT_MAX) {
+      return Uint32Array.from({ length: count }, (_, position) => position).sort((a, b) =>
+        this.#compare(a, b),
+      )
+    }
     const starts = new Uint32Array(BUCKET_COUNT + 1)
     for (let position = 0; position < count; position += 1) {
       const group = this.#groupOf(position) + 1
