@@ -28,14 +28,19 @@ export class ListeningManager {
     this.#server = options.server
   }
 
-  static async listen(id: string): Promise<ListeningManager> {
+  /** `answer`: heartbeats are answered when it resolves. */
+  static async listen(
+    id: string,
+    options: { readonly answer?: Promise<void> } = {},
+  ): Promise<ListeningManager> {
     const identity: ProcessIdentity = { ...TEST_PLACE, kind: 'volume-manager', id }
     const server = new RpcServer({ identity })
     const heartbeats: HeartbeatRequest[] = []
     server.add(VolumeManager, {
-      heartbeat: (request) => {
+      heartbeat: async (request) => {
         heartbeats.push(request)
-        return Promise.resolve({ epoch: 1n, diskState: 'in-service' })
+        await options.answer
+        return { epoch: 1n, diskState: 'in-service' }
       },
       reportFailure: refuse,
       getPlacements: refuse,

@@ -14,8 +14,9 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
 })
 
-async function listen(id: string): Promise<ListeningManager> {
-  const manager = await ListeningManager.listen(id)
+async function listen(id: string, answer?: Promise<void>): Promise<ListeningManager> {
+  const options = answer === undefined ? {} : { answer }
+  const manager = await ListeningManager.listen(id, options)
   cleanUps.push(async () => await manager.close())
   return manager
 }
@@ -100,4 +101,15 @@ test('a volume manager that comes later is found', async () => {
   const manager = await listen('1-1')
   members = [manager.member]
   await vi.waitFor(() => expect(manager.heartbeats.length).toBeGreaterThan(0), 3_000)
+})
+
+test('a volume manager that hangs does not delay what the others hear', async () => {
+  const back = Promise.withResolvers<void>()
+  const [good, hanging] = [await listen('1-1'), await listen('1-2', back.promise)]
+  const members = () => Promise.resolve([good.member, hanging.member])
+  await beat({ members, intervalMs: 20 })
+  await vi.waitFor(() => expect(good.heartbeats.length).toBeGreaterThan(10))
+  expect(hanging.heartbeats.length).toBeLessThan(good.heartbeats.length / 2)
+  back.resolve()
+  await vi.waitFor(() => expect(hanging.heartbeats.length).toBeGreaterThan(2))
 })

@@ -28,11 +28,16 @@ interface Listener {
   readonly client: RpcClientOf<typeof VolumeManager>
   address: string
   heard: boolean
+  /** The heartbeat under way; a manager that hangs must not delay those to the others. */
+  sending: Promise<void> | undefined
+  /** Something was to be told while that one was under way. */
+  behind: boolean
 }
 
 export class Heartbeat {
   readonly #options: HeartbeatOptions
   readonly #worker: Worker
+  readonly #stopping = new AbortController()
   readonly #listeners = new Map<string, Listener>()
   #space: DiskSpace = { totalBytes: 0, freeBytes: 0 }
   #refreshing = false
@@ -63,6 +68,8 @@ export class Heartbeat {
 
   async stop(): Promise<void> {
     await this.#worker.stop()
+    this.#stopping.abort(new KuraError('shutting-down', 'the node stops'))
+    await Promise.all([...this.#listeners.values()].map(({ sending }) => sending))
     for (const { client } of this.#listeners.values()) client.close()
     this.#listeners.clear()
   }
@@ -74,19 +81,25 @@ export class Heartbeat {
     this.#refreshBeside()
     this.#sentAtMs = clock.monotonicMs()
     const message = compose(this.#space)
-    const listeners = [...this.#listeners.entries()]
-    await Promise.all(listeners.map(([id, to]) => this.#send({ id, to, message, signal })))
+    for (const [id, listener] of this.#listeners) this.#tell(id, listener, message)
+  }
+
+  #tell(id: string, listener: Listener, message: HeartbeatMessage): void {
+    if (listener.sending !== undefined) {
+      listener.behind = true
+      return
+    }
+    listener.sending = this.#send(id, listener, message).finally(() => {
+      listener.sending = undefined
+      if (listener.behind) this.#worker.wake()
+      listener.behind = false
+    })
   }
 
   /** Logs when a volume manager falls silent and when it hears again, not every time between. */
-  async #send(letter: {
-    readonly id: string
-    readonly to: Listener
-    readonly message: HeartbeatMessage
-    readonly signal: AbortSignal
-  }): Promise<void> {
-    const { id, to, message, signal } = letter
+  async #send(id: string, to: Listener, message: HeartbeatMessage): Promise<void> {
     const { logger } = this.#options
+    const { signal } = this.#stopping
     try {
       await to.client.heartbeat(message, { timeoutMs: HEARTBEAT_TIMEOUT_MS, signal })
       if (!to.heard) logger.info({ volumeManager: id }, 'volume manager hears this node')
@@ -148,6 +161,6 @@ export class Heartbeat {
         throw new KuraError('unavailable', 'this volume manager is gone')
       },
     })
-    return { client, address, heard: false }
+    return { client, address, heard: false, sending: undefined, behind: false }
   }
 }
