@@ -43,6 +43,7 @@ export async function handleExchange(node: NodeContext, exchange: Exchange): Pro
     const { code, message } = toKuraError(thrown)
     if (code === 'extent-full' || code === 'disk-full') node.tellVolumeManager()
     audit(node, exchange, { code, message, startedAtMs })
+    if (code === 'internal') node.loggers.node.error({ err: thrown }, 'a bug')
     throw thrown
   }
 }
