@@ -128,7 +128,7 @@ export class DiskView {
 
   /**
    * Whether the leader knows its cell well enough to place on it: some disk was heard, none that
-   * the table has is still expected, and no other came for a while. A cell that starts as a whole
+   * the table has is still expected or without a ruling, and no other came for a while. A cell that starts as a whole
    * would else get all its volumes on the three disks that were heard first.
    */
   isSettled(): boolean {
@@ -136,7 +136,9 @@ export class DiskView {
     if (this.#appearedAtMs === undefined) return false
     if (nowMs - this.#tookOverAtMs > 2 * this.#heartbeatTimeoutMs) return true
     const isExpecting = this.diskUuids.some(
-      (diskUuid) => this.isReachable(diskUuid) && !this.isHeard(diskUuid),
+      (diskUuid) =>
+        this.isReachable(diskUuid) &&
+        (!this.isHeard(diskUuid) || this.state(diskUuid) === 'joining'),
     )
     return !isExpecting && nowMs - this.#appearedAtMs > this.#heartbeatTimeoutMs / 4
   }

@@ -11,16 +11,23 @@ import {
 import { CellMap, type ApplyResult, type CellMapChange } from '@kura/placement'
 import { VolumeManager, type CellMapUpdate, type VolumeEntry } from '@kura/proto'
 import { createRpcClient } from '@kura/rpc'
+import { SeededRandom, temporaryDirectory } from '@kura/testkit'
 import { parseDiskState } from './store/disk-rows.ts'
 import { CAPACITY_BYTES, TestCell } from './testing/test-cell.ts'
 
 const cellId = parseCellId(1)
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 15_000
 const cleanUps: (() => Promise<void> | void)[] = []
 let cell: TestCell
 
+async function surroundings() {
+  const directory = await temporaryDirectory()
+  cleanUps.push(async () => await directory[Symbol.asyncDispose]())
+  return { directory: directory.path, random: new SeededRandom(1) }
+}
+
 beforeEach(async () => {
-  cell = await TestCell.start()
+  cell = await TestCell.start({ ...(await surroundings()), settings: { closeWaitMs: 200 } })
   cleanUps.push(async () => await cell[Symbol.asyncDispose]())
   await cell.startLeader()
 })
@@ -112,12 +119,12 @@ function expectEqualsTable(map: CellMap): void {
 
 test('a watcher from the first moment has the table, through births and closings', async () => {
   const { map, results } = follow()
-  await vi.waitFor(() => expect(map.openVolumes()).toHaveLength(4), PATIENCE_MS)
+  await vi.waitFor(() => expect(map.openVolumes().length).toBeGreaterThan(3), PATIENCE_MS)
   const index = cell.indexOf(cell.openVolumes()[0]?.extents[0]?.diskUuid ?? '')
   await cell.killNode(index)
   await cell.restartNode(index)
   await vi.waitFor(() => {
-    expect(cell.leader.cell.table.volumes.countByState()).toMatchObject({ open: 4, closing: 0 })
+    expect(cell.leader.cell.table.volumes.countByState()).toMatchObject({ creating: 0, closing: 0 })
     expect(cell.leader.cell.table.volumes.countByState().closed).toBeGreaterThan(0)
     expectEqualsTable(map)
   }, PATIENCE_MS)
@@ -126,7 +133,7 @@ test('a watcher from the first moment has the table, through births and closings
 
 test('a watcher that knows a version gets what changed since, without a snapshot', async () => {
   const first = follow()
-  await vi.waitFor(() => expect(first.map.openVolumes()).toHaveLength(4), PATIENCE_MS)
+  await vi.waitFor(() => expect(first.map.openVolumes().length).toBeGreaterThan(3), PATIENCE_MS)
   await first.stop()
   await cell.stopLeader()
   await cell.startLeader()
@@ -143,7 +150,7 @@ test('a watcher that knows a version gets what changed since, without a snapshot
 
 test('fill and reachability reach the watcher without a new version', async () => {
   const { map } = follow()
-  await vi.waitFor(() => expect(map.openVolumes()).toHaveLength(4), PATIENCE_MS)
+  await vi.waitFor(() => expect(map.openVolumes().length).toBeGreaterThan(3), PATIENCE_MS)
   const [volume] = cell.openVolumes()
   if (volume === undefined) throw new Error('four are open')
   const usedBytes = CAPACITY_BYTES / 4
@@ -160,7 +167,7 @@ test('fill and reachability reach the watcher without a new version', async () =
 
 test('placements by id come from the table, closed ones too', async () => {
   const { map } = follow()
-  await vi.waitFor(() => expect(map.openVolumes()).toHaveLength(4), PATIENCE_MS)
+  await vi.waitFor(() => expect(map.openVolumes().length).toBeGreaterThan(3), PATIENCE_MS)
   const client = createRpcClient(VolumeManager, {
     identity: cell.identity('frontend', '1'),
     resolve: async () => await Promise.resolve(cell.managerAddress),

@@ -210,7 +210,7 @@ export class StorageNodes {
     return { pocket, diskUuid, volumeId: BigInt(volumeId), extentId: BigInt(extentId) }
   }
 
-  /** The target's own disk is named by an empty block address; sources out of reach are left out. */
+  /** An empty block address names the target's own disk; sources out of reach are left out. */
   async #sources(places: readonly ExtentPlace[], target: DiskUuid) {
     const sources = await Promise.all(
       places.map(async (place) => ({

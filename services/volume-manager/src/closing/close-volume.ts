@@ -8,9 +8,9 @@
  *     commit     digest, count, lengths and the copies in force, in one transaction
  *
  * Every step is idempotent and starts from what the disks say, never from what an earlier attempt
- * believed, so that any attempt, of this leader or the next, may begin again at the top. A disk that
- * is away gets a few seconds to come back; then the survivors close without it, and its copy is
- * kept as a source until it has proved equal.
+ * believed, so that any attempt, of this leader or the next, may begin again at the top. A disk
+ * that is away gets a few seconds to come back; then the survivors close without it, and its copy
+ * is kept as a source until it has proved equal.
  */
 import {
   assert,

@@ -4,7 +4,8 @@ import { isCopyLost, type FrozenCopy } from './closing-copy.ts'
 
 /**
  * Freezes every copy within reach, intents of an earlier attempt among them: one that was published
- * before its leader died counts as a copy, one that never was is retired. Durable: the freeze marks.
+ * before its leader died counts as a copy, one that never was is retired.
+ * Durable: the freeze marks.
  */
 export async function freezeCopies(
   cell: Cell,

@@ -75,6 +75,7 @@ function bringsNews({ view, config }: Cell, beat: Heartbeat): boolean {
 /** A disk that obeyed a higher epoch than the table's has seen a newer table. */
 function checkEpoch({ table, alarms }: Cell, beat: Heartbeat): void {
   if (beat.epoch <= table.epoch) return
-  const sentence = `Disk ${beat.diskUuid} obeyed epoch ${beat.epoch}; the table is at ${table.epoch}.`
+  const { diskUuid, epoch } = beat
+  const sentence = `Disk ${diskUuid} obeyed epoch ${epoch}; the table is at ${table.epoch}.`
   alarms.raise('table-older-than-disks', `${sentence} The table is older than the disks.`)
 }

@@ -97,7 +97,7 @@ export class TableTransactions {
     return number === null || random === null ? undefined : { number, random }
   }
 
-  /** Durable: the trusted incarnation. Only where there is none yet; another is an operator's call. */
+  /** Durable: the trusted incarnation, where there is none yet; another is an operator's call. */
   trustIndexIncarnation(incarnation: Incarnation): void {
     this.#transact(() => {
       const state = this.#checkedState()

@@ -17,9 +17,9 @@ import {
   type VolumeId,
   type VolumeState,
 } from '@kura/core'
-import type { Statement } from '@kura/database'
 import type { TableTransactions } from './table-transactions.ts'
-import { parseVolumeRow, type ExtentRow, type VolumeRow } from './volume-row-parser.ts'
+import { parseVolumeRow, type VolumeRow } from './volume-row-parser.ts'
+import { prepareVolumeStatements } from './volume-statements.ts'
 
 export interface NewVolume {
   readonly volumeId: VolumeId
@@ -40,13 +40,13 @@ export interface ClosedVolume {
 
 export class VolumeRows {
   readonly #transactions: TableTransactions
-  readonly #statements: ReturnType<typeof prepareStatements>
+  readonly #statements: ReturnType<typeof prepareVolumeStatements>
   readonly #counts: Record<VolumeState, number>
   #alive: { readonly version: number; readonly volumes: readonly Volume[] } | undefined
 
   constructor(transactions: TableTransactions) {
     this.#transactions = transactions
-    this.#statements = prepareStatements(transactions)
+    this.#statements = prepareVolumeStatements(transactions)
     const counts = { creating: 0, open: 0, closing: 0, closed: 0, retired: 0 }
     const counted = this.#statements.count.all().map(({ state, count }) => [state, count])
     this.#counts = { ...counts, ...Object.fromEntries(counted) }
@@ -143,7 +143,7 @@ export class VolumeRows {
     mark('table.volume.open', { volumeId })
   }
 
-  /** creating → retired: its birth failed; whatever was created is garbage by the table's word. Durable. */
+  /** creating → retired: its birth failed, and what was created is garbage. Durable. */
   markFailed(volumeId: VolumeId): void {
     this.#transition(volumeId, { from: 'creating', to: 'retired' }, () => {
       this.#statements.setExtentStates.run('retired', volumeId, 'building')
@@ -244,62 +244,5 @@ export class VolumeRows {
 
   #withExtents(row: VolumeRow): Volume {
     return parseVolumeRow(row, this.#statements.extents.all(row.volume_id))
-  }
-}
-
-function prepareStatements({ database }: TableTransactions) {
-  const volumes = (rest: string): Statement<VolumeRow> =>
-    database.prepare(`select volumes.* from volumes ${rest}`)
-  const onDisk = 'join extents using (volume_id) where extents.disk_uuid = ? and extents.state'
-  const whole = `state = 'closed' and copies_in_force >= 3 and volume_id in (
-    select volume_id from extents
-    where state = 'in-force' and disk_uuid in (select value from json_each(?)))`
-  return {
-    byId: volumes('where volume_id = ?'),
-    byBucket: volumes('where bucket_id = ?'),
-    byExtent: volumes('join extents using (volume_id) where extents.extent_id = ?'),
-    alive: volumes(`where state in ('creating', 'open', 'closing') order by volume_id`),
-    changed: volumes('where changed_version > ? order by changed_version limit ?'),
-    page: volumes(`where bucket_id > ? and state <> 'retired' order by bucket_id limit ?`),
-    underReplicated: volumes(`where state = 'closed' and copies_in_force < 3 limit ?`),
-    onDisk: volumes(`${onDisk} = ? order by volume_id`),
-    count: database.prepare<{ state: string; count: number }>(
-      'select state, count(*) as count from volumes group by state',
-    ),
-    underReplicatedCount: database.prepare<{ count: number }>(
-      `select count(*) as count from volumes where state = 'closed' and copies_in_force < 3`,
-    ),
-    wholeOnDisks: volumes(`where ${whole} order by volume_id limit ?`),
-    wholeOnDisksCount: database.prepare<{ count: number }>(
-      `select count(*) as count from volumes where ${whole}`,
-    ),
-    extents: database.prepare<ExtentRow>(
-      'select * from extents where volume_id = ? order by extent_id',
-    ),
-    insert: database.prepare(
-      `insert into volumes values (@volumeId, @bucketId, 'creating', 1, @salt, @capacityBytes,
-         '', 0, 0, @orderId, '', @version)`,
-    ),
-    insertExtent: database.prepare(`insert into extents values (?, ?, ?, 'building', 0, ?)`),
-    setState: database.prepare(
-      'update volumes set state = ?, changed_version = ? where volume_id = ?',
-    ),
-    setReason: database.prepare('update volumes set close_reason = ? where volume_id = ?'),
-    setDigest: database.prepare(
-      `update volumes set digest = ?, record_count = ?, copies_in_force = ? where volume_id = ?`,
-    ),
-    setCopies: database.prepare('update volumes set copies_in_force = ? where volume_id = ?'),
-    countCopies: database.prepare(
-      `update volumes set copies_in_force =
-         (select count(*) from extents where volume_id = ? and state = 'in-force')
-       where volume_id = ?`,
-    ),
-    touch: database.prepare('update volumes set changed_version = ? where volume_id = ?'),
-    setExtent: database.prepare(
-      'update extents set state = ?, length_bytes = ? where extent_id = ? and volume_id = ?',
-    ),
-    setExtentStates: database.prepare(
-      'update extents set state = ? where volume_id = ? and state = ?',
-    ),
   }
 }

@@ -14,6 +14,7 @@ import {
   parsePocketId,
   parseZoneId,
   randomUuid,
+  type Random,
   type RecordSummary,
   type Volume,
 } from '@kura/core'
@@ -22,7 +23,6 @@ import type { KuraDatabase } from '@kura/database'
 import { BlockIndex, VolumeManager, ZoneMaster } from '@kura/proto'
 import { RpcServer, type ProcessIdentity } from '@kura/rpc'
 import { createLogger, SystemClock } from '@kura/runtime'
-import { SeededRandom, temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
 import { parseConfig, type VolumeManagerConfig } from '../config.ts'
 import { createHandlers } from '../handlers/index.ts'
 import { Leader } from '../leader.ts'
@@ -34,8 +34,10 @@ const clock = new SystemClock()
 export const CAPACITY_BYTES = 16 * 1024 * 1024
 
 export interface TestCellOptions {
+  /** An empty directory of this test. */
+  readonly directory: string
+  readonly random: Random
   readonly nodeCount?: number
-  readonly seed?: number
   readonly settings?: Partial<Parameters<typeof parseConfig>[0]>
 }
 
@@ -55,42 +57,31 @@ export class TestCell implements AsyncDisposable {
   readonly gates = new Set<number>()
   isIndexUp = true
   readonly rulings = new Map<string, string>()
-  readonly random: SeededRandom
-  readonly #directory: TemporaryDirectory
+  readonly random: Random
   readonly #coordinator: DirectoryCoordinator
   readonly #servers: RpcServer[] = []
   #running: Running | undefined
 
-  private constructor(parts: {
-    readonly directory: TemporaryDirectory
-    readonly coordinator: DirectoryCoordinator
-    readonly options: TestCellOptions
-  }) {
-    this.#directory = parts.directory
-    this.#coordinator = parts.coordinator
-    this.random = new SeededRandom(parts.options.seed ?? 1)
+  private constructor(coordinator: DirectoryCoordinator, options: TestCellOptions) {
+    this.#coordinator = coordinator
+    this.random = options.random
     this.config = parseConfig({
       pocket: 'test',
       zone: 'a',
-      dataDir: parts.directory.path,
-      coordinationDir: parts.directory.path,
+      dataDir: options.directory,
+      coordinationDir: options.directory,
       bucketSizeBytes: CAPACITY_BYTES,
-      heartbeatTimeoutMs: 400,
-      closeWaitMs: 300,
+      heartbeatTimeoutMs: 1_000,
+      closeWaitMs: 8_000,
       logLevel: 'silent',
-      ...parts.options.settings,
+      ...options.settings,
     })
   }
 
-  static async start(options: TestCellOptions = {}): Promise<TestCell> {
-    const directory = await temporaryDirectory()
-    const random = new SeededRandom(options.seed ?? 1)
-    const coordinator = await DirectoryCoordinator.open({
-      directory: directory.path,
-      clock,
-      random,
-    })
-    const cell = new TestCell({ directory, coordinator, options })
+  static async start(options: TestCellOptions): Promise<TestCell> {
+    const { directory, random } = options
+    const coordinator = await DirectoryCoordinator.open({ directory, clock, random })
+    const cell = new TestCell(coordinator, options)
     initialiseReplicationTable(cell.config, cell.random)
     await cell.#startIndex()
     await cell.#startZoneMaster()
@@ -104,7 +95,6 @@ export class TestCell implements AsyncDisposable {
     await Promise.all(this.nodes.map((node) => node.kill()))
     await Promise.all(this.#servers.map((server) => server.close({ graceMs: 0 })))
     await this.#coordinator.close()
-    await this.#directory[Symbol.asyncDispose]()
   }
 
   get leader(): Leader {
@@ -197,7 +187,7 @@ export class TestCell implements AsyncDisposable {
     return volume
   }
 
-  /** Puts a record on some copies of a volume: all of them, like an acknowledged put, by default. */
+  /** Puts a record on copies of a volume: by default on all, like an acknowledged put. */
   append(volume: Volume, text: string, copies: readonly number[] = [0, 1, 2]): RecordSummary {
     const record = recordOf(text)
     for (const index of copies) {

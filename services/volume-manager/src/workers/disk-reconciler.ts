@@ -86,8 +86,8 @@ export class DiskReconciler {
     if (table.volumes.ofExtent(extentId) !== undefined) return
     const isNewer = splitId(extentId).tableIncarnation > table.transactions.incarnation.number
     const why = isNewer ? 'It was born in a newer table.' : 'It is kept as it is.'
-    const sentence = `Disk ${diskUuid} has extent ${extentId}, which the table does not know. ${why}`
-    if (alarms.raise(`extent-unknown-${extentId}`, sentence)) {
+    const sentence = `Disk ${diskUuid} has extent ${extentId}, which the table does not know.`
+    if (alarms.raise(`extent-unknown-${extentId}`, `${sentence} ${why}`)) {
       logger.error({ diskUuid, extentId }, 'extent unknown to the table')
     }
   }

@@ -1,0 +1,61 @@
+/** The SQL over volumes and their extents, prepared once per connection. */
+import type { Statement } from '@kura/database'
+import type { TableTransactions } from './table-transactions.ts'
+import type { ExtentRow, VolumeRow } from './volume-row-parser.ts'
+
+export function prepareVolumeStatements({ database }: TableTransactions) {
+  const volumes = (rest: string): Statement<VolumeRow> =>
+    database.prepare(`select volumes.* from volumes ${rest}`)
+  const onDisk = 'join extents using (volume_id) where extents.disk_uuid = ? and extents.state'
+  const whole = `state = 'closed' and copies_in_force >= 3 and volume_id in (
+    select volume_id from extents
+    where state = 'in-force' and disk_uuid in (select value from json_each(?)))`
+  return {
+    byId: volumes('where volume_id = ?'),
+    byBucket: volumes('where bucket_id = ?'),
+    byExtent: volumes('join extents using (volume_id) where extents.extent_id = ?'),
+    alive: volumes(`where state in ('creating', 'open', 'closing') order by volume_id`),
+    changed: volumes('where changed_version > ? order by changed_version limit ?'),
+    page: volumes(`where bucket_id > ? and state <> 'retired' order by bucket_id limit ?`),
+    underReplicated: volumes(`where state = 'closed' and copies_in_force < 3 limit ?`),
+    onDisk: volumes(`${onDisk} = ? order by volume_id`),
+    count: database.prepare<{ state: string; count: number }>(
+      'select state, count(*) as count from volumes group by state',
+    ),
+    underReplicatedCount: database.prepare<{ count: number }>(
+      `select count(*) as count from volumes where state = 'closed' and copies_in_force < 3`,
+    ),
+    wholeOnDisks: volumes(`where ${whole} order by volume_id limit ?`),
+    wholeOnDisksCount: database.prepare<{ count: number }>(
+      `select count(*) as count from volumes where ${whole}`,
+    ),
+    extents: database.prepare<ExtentRow>(
+      'select * from extents where volume_id = ? order by extent_id',
+    ),
+    insert: database.prepare(
+      `insert into volumes values (@volumeId, @bucketId, 'creating', 1, @salt, @capacityBytes,
+         '', 0, 0, @orderId, '', @version)`,
+    ),
+    insertExtent: database.prepare(`insert into extents values (?, ?, ?, 'building', 0, ?)`),
+    setState: database.prepare(
+      'update volumes set state = ?, changed_version = ? where volume_id = ?',
+    ),
+    setReason: database.prepare('update volumes set close_reason = ? where volume_id = ?'),
+    setDigest: database.prepare(
+      `update volumes set digest = ?, record_count = ?, copies_in_force = ? where volume_id = ?`,
+    ),
+    setCopies: database.prepare('update volumes set copies_in_force = ? where volume_id = ?'),
+    countCopies: database.prepare(
+      `update volumes set copies_in_force =
+         (select count(*) from extents where volume_id = ? and state = 'in-force')
+       where volume_id = ?`,
+    ),
+    touch: database.prepare('update volumes set changed_version = ? where volume_id = ?'),
+    setExtent: database.prepare(
+      'update extents set state = ?, length_bytes = ? where extent_id = ? and volume_id = ?',
+    ),
+    setExtentStates: database.prepare(
+      'update extents set state = ? where volume_id = ? and state = ?',
+    ),
+  }
+}
