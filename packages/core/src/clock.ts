@@ -6,6 +6,9 @@ export interface Clock {
   monotonicMs(): number
   /** Resolves after `delayMs`; rejects with the signal's reason when it aborts first. */
   sleep(delayMs: number, options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
-  /** Calls `callback` once after `delayMs`; returns a function that cancels it. Does not keep the process alive. */
+  /**
+   * Calls `callback` once after `delayMs`; returns a function that cancels it. Does not keep the
+   * process alive.
+   */
   schedule(delayMs: number, callback: () => void): () => void
 }

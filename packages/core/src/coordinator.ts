@@ -5,7 +5,7 @@
 export interface Coordinator {
   /** Waits until this candidate leads `election`, e.g. `volume-manager-1`. */
   campaign(election: string, options: { readonly signal: AbortSignal }): Promise<Leadership>
-  /** Announces a member until `withdraw`. A later announcement of the same kind and id replaces it. */
+  /** Announces a member until `withdraw`. A later one of the same kind and id replaces it. */
   announce(member: Member): Promise<Announcement>
   /** The members announced now: the truth, unlike any watch. */
   members(kind: MemberKind): Promise<readonly Member[]>

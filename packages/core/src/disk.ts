@@ -6,7 +6,10 @@
  * layer above turns them into KuraErrors, because only it knows what they mean there.
  */
 export interface Disk {
-  /** Opens an existing file. `direct` reads and writes past the page cache: page-aligned memory, offsets and lengths. */
+  /**
+   * Opens an existing file. `direct` reads and writes past the page cache: memory, offsets and
+   * lengths are page-aligned.
+   */
   open(
     path: string,
     options: { readonly mode: 'read' | 'write'; readonly direct: boolean },
@@ -60,7 +63,10 @@ export interface File {
   read(target: Uint8Array, offsetBytes: number): Promise<number>
   /** One contiguous write of all pieces; a short write is an error (EIO). Durable: nothing. */
   write(pieces: readonly Uint8Array[], offsetBytes: number): Promise<void>
-  /** Durable: all bytes written and the length (fdatasync). After a failure the file's pages are not to be trusted. */
+  /**
+   * Durable: all bytes written and the length (fdatasync). After a failure the file's pages are
+   * not to be trusted.
+   */
   sync(): Promise<void>
   /** Cuts the file to `sizeBytes`. Durable: nothing. */
   cut(sizeBytes: number): Promise<void>

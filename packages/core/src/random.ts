@@ -1,4 +1,6 @@
-/** The port to chance. Production has `SystemRandom` (runtime); tests have `SeededRandom` (testkit). */
+/**
+ * The port to chance. Production has `SystemRandom` (runtime); tests have `SeededRandom` (testkit).
+ */
 export interface Random {
   /** 0 ≤ x < 1. */
   next(): number
