@@ -53,6 +53,7 @@ async function startService(options: {
     logPath: join(folder, 'storage-node-1-3.log'),
     restarts: options.restarts ?? false,
     tell: (line) => lines.push(line),
+    warn: (line) => lines.push(line),
   })
   running.push(service)
   service.start()

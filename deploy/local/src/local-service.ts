@@ -33,6 +33,8 @@ export interface LocalServiceOptions {
   readonly restarts: boolean
   /** Takes what a person should know. */
   readonly tell: (line: string) => void
+  /** Takes its warnings and worse. */
+  readonly warn: (line: string) => void
 }
 
 export class LocalService {
@@ -61,7 +63,7 @@ export class LocalService {
     this.#log = new ServiceLog({
       path: options.logPath,
       onWarning: (line) => {
-        if (!this.#isMuted) options.tell(`${this.name}: ${line}`)
+        if (!this.#isMuted) options.warn(`${this.name}: ${line}`)
       },
     })
   }

@@ -49,8 +49,10 @@ export interface LocalZoneOptions {
   readonly signal?: AbortSignal | undefined
   /** Variables by kind (`storage-node`) or name (`storage-node-1-3`); the name wins. */
   readonly environment?: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined
-  /** Takes what a person should know, warnings of services included; nothing by default. */
+  /** Takes what a person should know; nothing by default. */
   readonly tell?: ((line: string) => void) | undefined
+  /** Takes the warnings of the services; `tell` by default. */
+  readonly warn?: ((line: string) => void) | undefined
 }
 
 /** What `endpoints.json` says. */
@@ -148,6 +150,7 @@ export class LocalZone implements AsyncDisposable {
             logPath: join(dataDir, 'log', `${plan.name}.log`),
             restarts: options.restarts ?? true,
             tell,
+            warn: options.warn ?? tell,
           }),
       )
       const endpoints = describeEndpoints(listeners)

@@ -69,6 +69,8 @@ async function runIn(folder: string, run: DemoRun): Promise<string[]> {
       restarts: false,
       signal: run.stop.signal,
       tell: run.tell,
+      // Services complain while others are dead; where it matters, the logs are kept.
+      warn: () => undefined,
     })
     failures.push(...(await attackAndRead(zone, { ...run, folder })))
   } catch (error) {
