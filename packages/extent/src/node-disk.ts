@@ -158,6 +158,8 @@ function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
 }
 
+/** From util-linux; Node has no call for it. */
+const ALLOCATE_COMMAND = 'fallocate'
 /** The command's messages, in the C locale, and the codes that they stand for. */
 const ALLOCATE_FAILURES: readonly (readonly [RegExp, string])[] = [
   [/no space left/i, 'ENOSPC'],
@@ -171,7 +173,7 @@ async function allocate(absolute: string, sizeBytes: number): Promise<void> {
   const environment = { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
   await new Promise<void>((resolve, reject) => {
     execFile(
-      'fallocate',
+      ALLOCATE_COMMAND,
       ['--length', String(sizeBytes), absolute],
       { env: environment },
       (error, _stdout, stderr) => {
