@@ -4,8 +4,9 @@ import { BLOCK_SIZE_BYTES_MAX } from '@kura/core'
 import type { ResponseHeader } from '@kura/proto'
 import type { ClientHello } from './client-connection.ts'
 import { ClientExchange, type RequestInit } from './client-exchange.ts'
+import type { PayloadOptions } from './connection.ts'
 import { ConnectionPool } from './connection-pool.ts'
-import { CONNECTIONS_PER_ADDRESS_MAX } from './limits.ts'
+import { CONNECTIONS_PER_ADDRESS_MAX, POOLS_KEPT_MIN } from './limits.ts'
 import { AnsweredPut, StreamedPut, type OutgoingPut } from './outgoing-put.ts'
 
 export interface BlockClientOptions {
@@ -14,7 +15,7 @@ export interface BlockClientOptions {
   readonly connectionsPerAddressMax?: number
 }
 
-export interface ExchangeOptions {
+export interface ExchangeOptions extends PayloadOptions {
   readonly timeoutMs: number
   readonly signal: AbortSignal
   /**
@@ -22,14 +23,12 @@ export interface ExchangeOptions {
    * exchange settles, never after. Without it a payload in the answer breaks the protocol.
    */
   readonly receive?: (sizeBytes: number, response: ResponseHeader) => Uint8Array
-  /** Sees each piece of the payload, in order, as a view of the target. */
-  readonly onPiece?: (piece: Uint8Array) => void
 }
 
 export interface ExchangeResult {
   readonly response: ResponseHeader
   readonly payload?: Uint8Array
-  /** CRC-32 of the payload, verified against the sender's. */
+  /** CRC-32 of the payload as its sender says; verified unless `checkCrc` is false. */
   readonly crc?: number
 }
 
@@ -54,6 +53,11 @@ export class BlockClient {
     let count = 0
     for (const pool of this.#pools.values()) count += pool.openCount
     return count
+  }
+
+  /** Addresses with a pool. */
+  get addressCount(): number {
+    return this.#pools.size
   }
 
   /**
@@ -156,9 +160,18 @@ export class BlockClient {
     }
   }
 
+  /** Peers come back on other ports: pools of addresses that nobody uses any more go. */
+  #forgetUnused(): void {
+    if (this.#pools.size < POOLS_KEPT_MIN) return
+    for (const [address, pool] of this.#pools) {
+      if (pool.isUnused) this.#pools.delete(address)
+    }
+  }
+
   #poolOf(address: string): ConnectionPool {
     const known = this.#pools.get(address)
     if (known !== undefined) return known
+    this.#forgetUnused()
     const connectionsMax = this.#options.connectionsPerAddressMax ?? CONNECTIONS_PER_ADDRESS_MAX
     const pool = new ConnectionPool({ ...this.#options, address, connectionsMax })
     this.#pools.set(address, pool)
@@ -192,7 +205,7 @@ async function readResult(
   }
   const payload = options.receive(sizeBytes, response)
   assert(payload.length === sizeBytes, 'the target has the size of the payload')
-  const trailer = await exchange.connection.readPayload(payload, options.onPiece)
+  const trailer = await exchange.connection.readPayload(payload, options)
   if (trailer.verdict === 'commit') return { response, payload, crc: trailer.crc }
   throw new KuraError('unavailable', 'the server took its payload back')
 }

@@ -174,6 +174,33 @@ it('a payload that does not have its CRC is refused', async () => {
   expect(store.bytes.length).toBe(0)
 })
 
+it('who checks the payload itself gets it with the CRC its sender says', async () => {
+  const bytes = Buffer.from('not what the CRC says')
+  const { client, server } = await openPlace(async (exchange) => {
+    const value = { sizeBytes: bytes.length }
+    await exchange.respond({ outcome: { case: 'getBlock', value } }, { bytes, crc: 1 })
+  })
+  const get = async (checkCrc: boolean) =>
+    await client.exchange(server.address, getRequest, {
+      timeoutMs: 5000,
+      signal: never,
+      receive: (sizeBytes) => Buffer.alloc(sizeBytes),
+      checkCrc,
+    })
+  expect(await get(false)).toMatchObject({ payload: bytes, crc: 1 })
+  await expect(get(true)).rejects.toMatchObject({ code: 'payload-damaged' })
+})
+
+it('addresses that nobody uses any more are forgotten', async () => {
+  const { client } = await openPlace(keeper({ bytes: Buffer.from('x') }))
+  for (let port = 1; port <= 200; port += 1) {
+    await expect(
+      client.exchange(`127.0.0.1:${port}`, getRequest, { timeoutMs: 5000, signal: never }),
+    ).rejects.toMatchObject({ code: 'unavailable' })
+  }
+  expect(client.addressCount).toBeLessThanOrEqual(64)
+})
+
 it.each([1, 2])('a put taken back after %i of 2 pieces is no payload', async (pieces) => {
   const seen: string[] = []
   const { client, server } = await openPlace(async (exchange) => {

@@ -42,6 +42,11 @@ export class ConnectionPool {
     return this.#openCount
   }
 
+  /** No connection, and nobody who wants one. */
+  get isUnused(): boolean {
+    return this.#openCount === 0 && this.#waiters.length === 0
+  }
+
   /**
    * A connection for one exchange. With `fresh`, one that never served before. Throws `overloaded`
    * where the line is full, the signal's reason when it aborts, and what connecting throws.

@@ -2,11 +2,11 @@
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import { assert, isKuraError, KuraError, type Clock } from '@kura/core'
 import { ResponseHeaderSchema, type RequestHeader } from '@kura/proto'
-import type { Connection } from './connection.ts'
+import type { Connection, PayloadOptions } from './connection.ts'
 import { EXCHANGE_TIMEOUT_MS, EXCHANGE_TIMEOUT_MS_MAX } from './limits.ts'
 
 export interface PayloadTrailer {
-  /** CRC-32 of the payload, verified. */
+  /** CRC-32 of the payload, verified unless the reader wanted to do that itself. */
   readonly crc: number
   /** The SHA-256 the sender vouches for, 32 bytes, where it sent one. Not verified here. */
   readonly hash: Uint8Array | undefined
@@ -31,10 +31,7 @@ export interface Exchange {
    * the target, in order. Throws `body-incomplete`, `body-too-slow`, `payload-damaged`, and
    * `cancelled` when the sender took it back.
    */
-  readPayload(
-    target: Uint8Array,
-    options?: { readonly onPiece?: (piece: Uint8Array) => void },
-  ): Promise<PayloadTrailer>
+  readPayload(target: Uint8Array, options?: PayloadOptions): Promise<PayloadTrailer>
   /** Answers. Resolves when the kernel has taken all bytes or the connection is gone. */
   respond(
     response: MessageInitShape<typeof ResponseHeaderSchema>,
@@ -94,17 +91,14 @@ export class ServerExchange implements Exchange {
     this.#connection.writeFrame({ kind: 'response', message }).catch(() => undefined)
   }
 
-  async readPayload(
-    target: Uint8Array,
-    options: { readonly onPiece?: (piece: Uint8Array) => void } = {},
-  ): Promise<PayloadTrailer> {
+  async readPayload(target: Uint8Array, options: PayloadOptions = {}): Promise<PayloadTrailer> {
     assert(target.length === this.payloadSizeBytes, 'the target has the size of the payload')
     assert(!this.#hasResponded, 'a payload is read before the answer')
     this.continueBody()
     assert(this.#bodyState === 'expected', 'a payload is read once')
     this.#bodyState = 'broken'
     try {
-      const trailer = await this.#connection.readPayload(target, options.onPiece)
+      const trailer = await this.#connection.readPayload(target, options)
       this.#bodyState = 'read'
       if (trailer.verdict === 'commit') return { crc: trailer.crc, hash: trailer.hash }
       throw new KuraError('cancelled', 'the sender took the payload back')

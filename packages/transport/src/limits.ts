@@ -7,6 +7,8 @@ export const PROTOCOL_VERSION = 1
 export const MESSAGE_SIZE_BYTES_MAX = 16 * KIB
 /** Connections that one client keeps to one address, unless it is told otherwise. */
 export const CONNECTIONS_PER_ADDRESS_MAX = 16
+/** Addresses that a client remembers before it forgets those without a connection. */
+export const POOLS_KEPT_MIN = 64
 /** Exchanges that wait for a connection to one address; beyond it `overloaded`. */
 export const WAITERS_PER_ADDRESS_MAX = 256
 /** Connections that one server accepts; the kernel's answer to more is a reset. */

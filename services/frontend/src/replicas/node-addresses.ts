@@ -1,4 +1,4 @@
-import { cellOfBucket, type BucketId, type DiskInfo, type OsdId } from '@kura/core'
+import { cellOfBucket, isKuraError, type BucketId, type DiskInfo, type OsdId } from '@kura/core'
 import type { AddressBook } from '@kura/coordination'
 
 /** Where the block listeners of storage nodes are. */
@@ -22,4 +22,9 @@ export class NodeAddresses {
 
 function memberIdOf(bucketId: BucketId, osdId: OsdId): string {
   return `${cellOfBucket(bucketId)}-${osdId}`
+}
+
+/** Nobody answers, or somebody else does: ports are given to others after a restart. */
+export function mayHaveMoved(error: unknown): boolean {
+  return isKuraError(error, 'unavailable', 'identity-mismatch')
 }

@@ -5,6 +5,7 @@ import type { MapExtent } from '@kura/placement'
 import type { FrontendContext } from '../frontend-context.ts'
 import { REPLICA_READ_TIMEOUT_MS } from '../limits.ts'
 import type { Placement } from '../replicas/find-placement.ts'
+import { mayHaveMoved } from '../replicas/node-addresses.ts'
 import type { GetCall } from './get-call.ts'
 import type { LocatedBlock } from './locate-block.ts'
 
@@ -65,13 +66,13 @@ async function readVerified(
     {
       timeoutMs: REPLICA_READ_TIMEOUT_MS,
       signal: attempt.signal,
+      // The SHA-256 says more, and reads every byte anyway.
+      checkCrc: sha256 === undefined,
       receive: (sizeBytes) => {
         if (sizeBytes !== located.sizeBytes) throw damaged('a copy has another size')
         return attempt.slab.payload.subarray(0, sizeBytes)
       },
-      ...(sha256 === undefined
-        ? {}
-        : { onPiece: (piece: Uint8Array) => void sha256.update(piece) }),
+      onPiece: sha256 === undefined ? undefined : (piece) => void sha256.update(piece),
     },
   )
   if (result.crc !== located.plainCrc) throw damaged('a copy has another checksum')
@@ -94,11 +95,12 @@ function noteFailure(
   },
 ): void {
   const { extent, startedAtMs } = failure
-  const { code } = toKuraError(failure.error, 'unavailable')
+  const error = toKuraError(failure.error, 'unavailable')
+  const { code } = error
   assert(extent.extentId > 0, 'a copy has an extent id')
   const durationMs = frontend.clock.monotonicMs() - startedAtMs
   frontend.metrics.replicaSeconds.observe({ operation: 'read', outcome: code }, durationMs / 1000)
-  if (code === 'unavailable') frontend.nodes.doubt()
+  if (mayHaveMoved(error)) frontend.nodes.doubt()
   if (code === 'overloaded') return
   frontend.readLatencies.addFailure(extent.diskUuid)
   if (code === 'record-damaged' || code === 'record-unknown') {

@@ -14,6 +14,7 @@ import {
   REPLICA_COMMIT_TIMEOUT_MS,
   REPLICA_WRITE_TIMEOUT_MS,
 } from '../limits.ts'
+import { mayHaveMoved } from '../replicas/node-addresses.ts'
 import type { Put } from './put.ts'
 import { VolumeRefused } from './volume-refused.ts'
 
@@ -174,7 +175,7 @@ function blameOne(
   const disk = picked.disks[index]
   const extent = picked.volume.extents[index]
   if (disk === undefined || extent === undefined) return
-  if (error.code === 'unavailable') frontend.nodes.doubt()
+  if (mayHaveMoved(error)) frontend.nodes.doubt()
   const isDiskWell = BUSY.includes(error.code) || ENDED.includes(error.code)
   if (!isDiskWell) frontend.writeLatencies.addFailure(disk.diskUuid)
   frontend.metrics.replicaSeconds.observe({ operation: 'write', outcome: error.code }, 0)
