@@ -251,3 +251,21 @@ it('beyond the buffers and the line a put is refused at once, with Retry-After',
   const statuses = (await Promise.all(puts)).map(({ status }) => status)
   expect(statuses.every((status) => status === 201)).toBe(true)
 })
+
+it('a stop lets a running put end, takes no new one, and is quick', async () => {
+  const at = await start()
+  const gate = Promise.withResolvers<void>()
+  for (const node of at.nodes) node.writeDelay = async () => await gate.promise
+  const bytes = randomBytes(10_000)
+  const running = at.put(bytes, { connection: 'keep-alive' })
+  await expect.poll(async () => await at.metrics()).toMatch(/kura_frontend_slabs_used 1\n/)
+  const startedAtMs = performance.now()
+  const stopping = at.frontend[Symbol.asyncDispose]()
+  gate.resolve()
+  expect((await running).status).toBe(201)
+  await stopping
+  await expect(at.put(randomBytes(10))).rejects.toThrow()
+  expect(performance.now() - startedAtMs).toBeLessThan(3000)
+  expect(at.index.rows.has(hashOf(bytes))).toBe(true)
+  await at.startFrontend()
+})

@@ -7,9 +7,7 @@ import type { GetBlockRequest, PutBlockRequest, StatBlockRequest } from '@kura/p
 import type { Exchange } from '@kura/transport'
 import { audited, type AuditLine } from '../audit.ts'
 import type { FrontendContext } from '../frontend-context.ts'
-import { getBlock } from '../handlers/get-block.ts'
-import { putBlock } from '../handlers/put-block.ts'
-import { statBlock } from '../handlers/stat-block.ts'
+import { getBlock, putBlock, statBlock } from '../handlers/index.ts'
 import type { LocatedBlock } from '../steps/locate-block.ts'
 
 /** Answers one exchange of a client. */

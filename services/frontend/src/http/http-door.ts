@@ -35,13 +35,16 @@ export class HttpDoor {
   readonly address: string
   readonly #server: Server
   readonly #frontend: FrontendContext
+  readonly #state: { isClosing: boolean }
 
   private constructor(options: {
     readonly server: Server
     readonly address: string
     readonly frontend: FrontendContext
+    readonly state: { isClosing: boolean }
   }) {
     this.#server = options.server
+    this.#state = options.state
     this.address = options.address
     this.#frontend = options.frontend
   }
@@ -51,6 +54,7 @@ export class HttpDoor {
     readonly frontend: FrontendContext
   }): Promise<HttpDoor> {
     const { frontend, address } = options
+    const state = { isClosing: false }
     const server = createServer({
       maxHeaderSize: HTTP_HEADERS_BYTES_MAX,
       headersTimeout: HTTP_HEADERS_TIMEOUT_MS,
@@ -61,21 +65,23 @@ export class HttpDoor {
       noDelay: true,
     })
     server.maxConnections = HTTP_CONNECTIONS_MAX
+    const keepsAlive = (): boolean => !state.isClosing
     const serve =
       (expectsContinue: boolean) =>
       (request: IncomingMessage, response: ServerResponse): void => {
         // A rejection is a bug and is left unhandled on purpose: it ends the process.
-        void answer(frontend, { request, response, expectsContinue })
+        void answer(frontend, { request, response, expectsContinue, keepsAlive })
       }
     server.on('request', serve(false))
     server.on('checkContinue', serve(true))
     server.on('checkExpectation', serve(false))
     server.on('clientError', refuseMalformed)
-    return new HttpDoor({ server, address: await listenOn(server, address), frontend })
+    return new HttpDoor({ server, address: await listenOn(server, address), frontend, state })
   }
 
   /** Takes no more connections, lets running requests end within the grace, then cuts them. */
   async close(options: { readonly graceMs: number }): Promise<void> {
+    this.#state.isClosing = true
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve())
     })
@@ -93,6 +99,7 @@ async function answer(
     readonly request: IncomingMessage
     readonly response: ServerResponse
     readonly expectsContinue: boolean
+    readonly keepsAlive: () => boolean
   },
 ): Promise<void> {
   const { clock, random } = frontend

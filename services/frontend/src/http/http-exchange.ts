@@ -26,6 +26,7 @@ export class HttpExchange {
   /** The caller waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean
   readonly #response: ServerResponse
+  readonly #keepsAlive: () => boolean
   readonly #clock: Clock
   readonly #cancelTimer: () => void
 
@@ -34,11 +35,14 @@ export class HttpExchange {
     readonly response: ServerResponse
     readonly expectsContinue: boolean
     readonly newRequestId: () => string
+    /** Whether the connection may serve another request after this one. */
+    readonly keepsAlive: () => boolean
     readonly clock: Clock
   }) {
     this.request = options.request
     this.expectsContinue = options.expectsContinue
     this.#response = options.response
+    this.#keepsAlive = options.keepsAlive
     this.#clock = options.clock
     const given = options.request.headers['x-request-id']
     const isSane = typeof given === 'string' && REQUEST_ID_PATTERN.test(given)
@@ -85,7 +89,7 @@ export class HttpExchange {
       ...(answer.status === 304 ? {} : { 'content-length': String(body.length) }),
       ...answer.headers,
       'x-request-id': this.requestId,
-      ...(isRefusedUpload ? { connection: 'close' } : {}),
+      ...(isRefusedUpload || !this.#keepsAlive() ? { connection: 'close' } : {}),
     })
     if (this.method === 'HEAD') {
       await this.#end()

@@ -1,7 +1,7 @@
 import { parseBlockHash, type BlockHash } from '@kura/core'
 import type { AuditLine } from '../audit.ts'
 import type { FrontendContext } from '../frontend-context.ts'
-import { putBlock } from '../handlers/put-block.ts'
+import { putBlock } from '../handlers/index.ts'
 import type { Receipt } from '../steps/acknowledge.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import { parseBodySize, receiveBody } from './receive-body.ts'
