@@ -46,7 +46,7 @@ describe('after a failed sync', () => {
     await store.close()
   })
 
-  it('an append whose own sync went well is not acknowledged when another failed meanwhile', async () => {
+  it('an append is not acknowledged after its own sync when another failed meanwhile', async () => {
     const { faulty, store } = await open()
     const held = faulty.hold({ kind: 'file.sync', path: /43/ })
     const late = append(store, randomBlock(0, 100), OTHER)
@@ -74,7 +74,7 @@ describe('after a failed sync', () => {
     await next.store.close()
   })
 
-  it('the mark is durable, and a start under it answers reads alone until all is verified', async () => {
+  it('its mark is durable; under it a start answers reads alone, until verified', async () => {
     const { memory, faulty, store } = await open()
     const block = randomBlock(0, 5000)
     await append(store, block)

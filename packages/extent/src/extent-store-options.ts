@@ -24,7 +24,9 @@ export interface ExtentStoreOptions {
   readonly expected: ExpectedIdentity
   readonly clock: Clock
   readonly random: Random
-  /** The background share: recovery, sealing, scrubbing. Each operation takes one slab at a time. */
+  /**
+   * The background share: recovery, sealing, scrubbing. Each operation takes one slab at a time.
+   */
   readonly slabs: SlabPool
   readonly settings?: ExtentStoreSettings
   /** Told as it happens; must not throw. */

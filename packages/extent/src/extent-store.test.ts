@@ -82,7 +82,7 @@ describe('a store on real files', () => {
     })
   })
 
-  it('finds a bit that was flipped in a file behind its back, and still serves the rest', async () => {
+  it('finds a bit flipped in a file behind its back, and still serves the rest', async () => {
     await using opened = await openStore(disk)
     await opened.store.createExtent(specOf({ capacityBytes: 16 * MIB }))
     const offsets: number[] = []

@@ -1,7 +1,7 @@
 /**
  * All extents of one disk, for one process at a time. Opening takes the lock, checks whose disk it
- * is, and freezes what an earlier process left open; after that every answer of an append, a freeze,
- * a seal or a new epoch is durable.
+ * is, and freezes what an earlier process left open; after that every answer of an append, a
+ * freeze, a seal or a new epoch is durable.
  */
 import {
   KuraError,
@@ -44,7 +44,8 @@ export class ExtentStore {
   readonly #background: ReadonlySet<Promise<unknown>>
   readonly #extents: Map<ExtentId, Extent>
   readonly #creating = new Map<ExtentId, Promise<void>>()
-  readonly #building = new Set<ExtentId>()
+  /** Undefined while the scratch file is being made. */
+  readonly #building = new Map<ExtentId, ScratchExtent | undefined>()
   #epoch: number
   #raising: Promise<void> = Promise.resolve()
   #verifying: Promise<MediaVerification> | undefined
@@ -203,8 +204,9 @@ export class ExtentStore {
   }
 
   /**
-   * Durable when it returns: index, chunk table, footer and the final length. Sealing again with the
-   * same digest is fine. Throws `digest-mismatch`, `state-conflict`, `extent-full`, and as `append`.
+   * Durable when it returns: index, chunk table, footer and the final length. Sealing again with
+   * the same digest is fine. Throws `digest-mismatch`, `state-conflict`, `extent-full`, and as
+   * `append`.
    */
   async seal(extentId: ExtentId, expectedDigest: string): Promise<ExtentReport> {
     const extent = this.#extent(extentId)
@@ -222,14 +224,16 @@ export class ExtentStore {
   async beginBuild(spec: ExtentSpec): Promise<ScratchExtent> {
     const { extentId } = spec
     this.#assertFree(extentId)
-    this.#building.add(extentId)
+    this.#building.set(extentId, undefined)
     const onEnd = (sealed: Extent | undefined): void => {
       this.#building.delete(extentId)
       if (sealed !== undefined) this.#extents.set(extentId, sealed)
     }
     try {
       await this.#assertRoom('no-writes')
-      return await ScratchExtent.begin(this.#context, spec, onEnd)
+      const scratch = await ScratchExtent.begin(this.#context, spec, onEnd)
+      this.#building.set(extentId, scratch)
+      return scratch
     } catch (error) {
       onEnd(undefined)
       throw error
@@ -285,11 +289,14 @@ export class ExtentStore {
     return clock.monotonicMs() - startMs
   }
 
-  /** Waits for the I/O in flight and gives the disk back. What is open is frozen by the next start. */
+  /**
+   * Waits for the I/O in flight and gives the disk back. What is open is frozen by the next start.
+   */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return
     this.#closing.abort(new KuraError('shutting-down', 'the store is closing'))
     await Promise.allSettled([...this.#creating.values(), ...this.#background, this.#raising])
+    for (const scratch of this.#building.values()) await scratch?.discard()
     for (const extent of this.#extents.values()) {
       if (extent instanceof UnsealedExtent) await extent.close()
     }

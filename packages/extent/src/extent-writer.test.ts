@@ -87,7 +87,7 @@ describe('duplicates', () => {
     await store.close()
   })
 
-  it('a hash that is on its way is not written twice, and waits for the sync of the first', async () => {
+  it('a hash on its way is not written twice, and waits for the sync of the first', async () => {
     const { faulty, store } = await open()
     const block = randomBlock(0, 5000)
     const held = faulty.hold({ kind: 'file.sync', path: EXTENT_FILE })
@@ -158,7 +158,7 @@ describe('what is checked before the write', () => {
 })
 
 describe('slabs', () => {
-  it('a slab stays out of the pool until its write is over, though its owner is long gone', async () => {
+  it('a slab stays out of the pool until its write is over, its owner long gone', async () => {
     const pool = new SlabPool({ largeCount: 0, smallCount: 1, waitersMax: 1 })
     const { faulty, store } = await open()
     const held = faulty.hold({ kind: 'file.write', path: EXTENT_FILE })
@@ -209,7 +209,7 @@ describe('slabs', () => {
 })
 
 describe('room', () => {
-  it('an append is refused while closing would not find room for index, footer and its slack', async () => {
+  it('an append is refused that leaves closing too little room', async () => {
     const capacityBytes = 512 * KIB
     const { store } = await open(capacityBytes)
     const blocks = Array.from({ length: 200 }, (_, seed) => randomBlock(seed, 4000))
@@ -293,7 +293,7 @@ describe('freezing', () => {
     await store.close()
   })
 
-  it('an extent left open by an earlier process takes no append, frozen before or not', async () => {
+  it('an extent left open by an earlier process takes no append', async () => {
     const memory = await initialise(new MemoryDisk())
     const { store } = await openStore(memory)
     await store.createExtent(specOf())
@@ -320,7 +320,7 @@ describe('freezing', () => {
 })
 
 describe('orders', () => {
-  it('creating again is fine while the extent is open, and refused for another volume', async () => {
+  it('creating again is fine while the extent is open, refused for another volume', async () => {
     const { store } = await open()
     await Promise.all([store.createExtent(specOf()), store.createExtent(specOf())])
     const other = specOf({ salt: 'ffffffffffffffff' })

@@ -221,7 +221,9 @@ export class ExtentWriter {
     for (const { append, location } of prepared) append.resolve(location.offsetBytes)
   }
 
-  /** Checks each slab immediately before the write and lays the records out one behind the other. */
+  /**
+   * Checks each slab immediately before the write and lays the records out one behind the other.
+   */
   #prepare(batch: readonly QueuedAppend[]): PreparedAppend[] {
     const prepared: PreparedAppend[] = []
     let offsetBytes = this.#endOffsetBytes

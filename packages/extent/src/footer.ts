@@ -1,4 +1,7 @@
-/** The last page of a sealed extent: where index and chunk table lie, and what the records add up to. */
+/**
+ * The last page of a sealed extent: where index and chunk table lie, and what the records add up
+ * to.
+ */
 import { assert, PAGE_SIZE_BYTES, parseBucketId } from '@kura/core'
 import {
   CHECKSUM_CRC32,

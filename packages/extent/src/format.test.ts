@@ -1,4 +1,6 @@
-/** FORMAT.md says what the code does: its tables are the code's offsets, its dumps the golden bytes. */
+/**
+ * FORMAT.md says what the code does: its tables are the code's offsets, its dumps the golden bytes.
+ */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { PAGE_SIZE_BYTES, parseDiskUuid, randomInteger } from '@kura/core'
@@ -23,7 +25,9 @@ async function readBytes(path: string): Promise<Buffer> {
   return await readFile(fileURLToPath(new URL(path, import.meta.url)))
 }
 
-/** Lines of `hexdump -C`: offset and bytes; a star repeats the line before up to the next offset. */
+/**
+ * Lines of `hexdump -C`: offset and bytes; a star repeats the line before up to the next offset.
+ */
 function parseDumps(markdown: string): { offsetBytes: number; bytes: Buffer }[] {
   const lines: { offsetBytes: number; bytes: Buffer }[] = []
   for (const match of markdown.matchAll(/^([0-9a-f]{8}) {2}((?:[0-9a-f]{2} {1,2}){1,16}) *\|/gm)) {

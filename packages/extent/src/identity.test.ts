@@ -21,7 +21,7 @@ describe('genesis', () => {
     await expect(initialise(disk)).rejects.toMatchObject({ code: 'already-initialised' })
   })
 
-  it('is durable as a whole: a crash before its end leaves no disk, one after it leaves all', async () => {
+  it('is durable as a whole: a crash leaves no disk before its end, all after it', async () => {
     const random = new SeededRandom(1)
     for (let nth = 1; nth <= 7; nth += 1) {
       const memory = new MemoryDisk()
@@ -107,7 +107,7 @@ describe('the epoch', () => {
     await store.close().catch(() => undefined)
   })
 
-  it('raised by two leaders at once ends at the higher one, the lower one refused or overtaken', async () => {
+  it('raised by two leaders at once ends at the higher one', async () => {
     const memory = await initialise(new MemoryDisk())
     const { store } = await openStore(memory)
     const results = await Promise.allSettled([store.raiseEpoch(8), store.raiseEpoch(7)])

@@ -63,7 +63,7 @@ it('writes pieces one behind the other and reads them back, direct and buffered'
   slab.release()
 })
 
-it('direct I/O on memory that is not aligned is refused by the system, not papered over', async () => {
+it('direct I/O on memory that is not aligned is refused by the system', async () => {
   const file = await disk.create('a', { allocateBytes: PAGE_SIZE_BYTES, direct: true })
   const slab = pool.tryReserve(1)
   if (slab === undefined) throw new Error('the pool is unused')

@@ -12,7 +12,10 @@ import { NodeFile } from './node-file.ts'
 
 /** st_blocks counts in these. */
 const STAT_BLOCK_BYTES = 512
-/** A leftover of this suffix is a small file whose writing was interrupted; the next write replaces it. */
+/**
+ * A leftover of this suffix is a small file whose writing was interrupted; the next write replaces
+ * it.
+ */
 export const UNFINISHED_SUFFIX = '.new'
 
 export class NodeDisk implements Disk {

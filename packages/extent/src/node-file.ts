@@ -22,7 +22,8 @@ export class NodeFile implements File {
         offsetBytes + filledBytes,
       )
       filledBytes += bytesRead
-      // The end of a file need not lie on a page; a direct read there would not be aligned any more.
+      // The end of a file need not lie on a page; a direct read there would not be aligned any
+      // more.
       if (bytesRead === 0 || bytesRead % 512 !== 0) break
     }
     return filledBytes

@@ -261,7 +261,7 @@ describe('publishing', () => {
     return (await store.freeze(EXTENT)).digest
   }
 
-  it('a built extent appears whole, under the digest of the order, and survives a crash', async () => {
+  it('a built extent appears whole, has the digest of the order, survives a crash', async () => {
     const memory = await initialise(new MemoryDisk())
     const { store } = await openStore(memory)
     const digest = await sealedDigest(store)
@@ -310,7 +310,7 @@ describe('publishing', () => {
     await store.close()
   })
 
-  it('a store that closes waits for what is being published, then publishes nothing more', async () => {
+  it('a store that closes waits for what is being published, then for nothing more', async () => {
     const memory = await initialise(new MemoryDisk())
     const faulty = new FaultyDisk(memory)
     const { store } = await openStore(faulty)
@@ -330,12 +330,13 @@ describe('publishing', () => {
     await publishing
     await closing
     await expect(late.publish(digest)).rejects.toMatchObject({ code: 'shutting-down' })
+    expect(await memory.list('scratch')).toEqual([])
     const { store: next } = await openStore(memory.restart())
     expect(next.report(OTHER)).toMatchObject({ state: 'sealed', digest })
     await next.close()
   })
 
-  it('a start clears what is provably an unpublished extent of this disk, and nothing else', async () => {
+  it('a start clears scratch of what is provably its own, and of nothing else', async () => {
     const memory = await initialise(new MemoryDisk())
     const { store } = await openStore(memory)
     await build(store, OTHER)

@@ -68,8 +68,8 @@ export async function finishSeal(
 }
 
 /**
- * Whether index and chunk table are what a footer says: a power cut may have kept the footer and lost
- * what was written before it.
+ * Whether index and chunk table are what a footer says: a power cut may have kept the footer and
+ * lost what was written before it.
  */
 export async function hasSoundTail(
   context: StoreContext,

@@ -34,7 +34,7 @@ async function prepare(settings: { readonly indexCacheBytesMax?: number }) {
   return { faulty, blocksOf, store: opened.store }
 }
 
-it('a start reads two pages of each sealed extent, and an index only when it is asked for', async () => {
+it('a start reads two pages of each sealed extent, its index only when needed', async () => {
   const { faulty, store, blocksOf } = await prepare({})
   expect(faulty.count('file.read', /\.extent/)).toBe(2 * EXTENTS.length)
   const [[extentId, blocks] = []] = blocksOf

@@ -1,6 +1,6 @@
 /**
- * A sealed extent: it never changes. Its index is loaded when it is first asked for. Where footer or
- * index are damaged, the index is rebuilt from the records, so that the rest stays readable.
+ * A sealed extent: it never changes. Its index is loaded when it is first asked for. Where footer
+ * or index are damaged, the index is rebuilt from the records, so that the rest stays readable.
  */
 import {
   BLOCK_SIZE_BYTES_MAX,

@@ -1,7 +1,7 @@
 /**
  * An extent that is open or frozen. Open, it takes appends. Frozen, it takes no client append ever
- * again, in any process: the mark beside the file says so durably. An extent that an earlier process
- * left behind is never anything but frozen.
+ * again, in any process: the mark beside the file says so durably. An extent that an earlier
+ * process left behind is never anything but frozen.
  */
 import {
   assert,
@@ -227,7 +227,9 @@ export class UnsealedExtent implements Extent {
     return this.#damaged.has(hash)
   }
 
-  /** Waits for the I/O in flight and closes the file. What is left open is frozen by the next start. */
+  /**
+   * Waits for the I/O in flight and closes the file. What is left open is frozen by the next start.
+   */
   async close(): Promise<void> {
     await this.#writer?.stop()
     await this.#freezing?.catch(() => undefined)

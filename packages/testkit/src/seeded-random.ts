@@ -1,6 +1,8 @@
 import type { Random } from '@kura/core'
 
-/** The same seed gives the same numbers and bytes (mulberry32). Print the seed when a test fails. */
+/**
+ * The same seed gives the same numbers and bytes (mulberry32). Print the seed when a test fails.
+ */
 export class SeededRandom implements Random {
   readonly seed: number
   #state: number
