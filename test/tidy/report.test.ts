@@ -1,4 +1,6 @@
-/** Prints the longest functions and files, for people to read. It fails only when it saw nothing. */
+/**
+ * Prints the longest functions and files, for people to read. It fails only when it saw nothing.
+ */
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { filesMatching, readText } from './repository.ts'

@@ -30,7 +30,10 @@ function findLines(paths: readonly string[], isBad: (line: string) => boolean): 
 
 describe('lines', () => {
   test('no line of source is longer than 100 columns', () => {
-    expect(findLines(sources, (line) => [...line].length > COLUMNS_MAX)).toEqual([])
+    // A test's name stays on the line of its call, however long the sentence is.
+    const isTestName = (line: string): boolean => /^\s*(test|it|describe)\b.*\(['"`]/.test(line)
+    const isLong = (line: string): boolean => [...line].length > COLUMNS_MAX
+    expect(findLines(sources, (line) => isLong(line) && !isTestName(line))).toEqual([])
   })
 
   test('there are no tabs and no trailing blanks', () => {

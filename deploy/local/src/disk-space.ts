@@ -16,7 +16,8 @@ export async function checkDiskSpace(folder: string, neededBytes: number): Promi
   const freeBytes = bavail * bsize
   const keptBytes = (blocks * bsize * (100 - FULL_PERCENT)) / 100
   if (freeBytes - missingBytes >= keptBytes) return
-  const room = `${describeBytes(freeBytes)} are free, of which ${describeBytes(keptBytes)} stay free`
+  const kept = describeBytes(keptBytes)
+  const room = `${describeBytes(freeBytes)} are free, of which ${kept} stay free`
   throw new KuraError('disk-full', `${folder} needs ${describeBytes(missingBytes)}; ${room}`, {
     hint: 'choose another folder with --data, or smaller buckets with --bucket-size',
   })

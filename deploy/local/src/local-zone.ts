@@ -98,7 +98,8 @@ export class LocalZone implements AsyncDisposable {
 
   /**
    * Makes the zone where the folder is new, starts every service and waits until all are ready.
-   * Throws `locked`, `port-taken`, `disk-full`, `state-conflict` or `unavailable`; then nothing runs.
+   * Throws `locked`, `port-taken`, `disk-full`, `state-conflict` or `unavailable`; then nothing
+   * runs.
    */
   static async start(options: LocalZoneOptions): Promise<LocalZone> {
     const zone = await LocalZone.prepare(options)

@@ -1,4 +1,6 @@
-/** Where the programs of the services are: `dist` of each, in the tree that this file is part of. */
+/**
+ * Where the programs of the services are: `dist` of each, in the tree that this file is part of.
+ */
 import { resolve } from 'node:path'
 
 export const repositoryRoot = resolve(import.meta.dirname, '../../..')

@@ -1,7 +1,7 @@
 /**
  * The log file of one service, at most two files of a fixed size: when the first is full it becomes
- * `.1`, and the `.1` before it is gone. Warnings and worse are also handed on, each as one short line
- * and not too often.
+ * `.1`, and the `.1` before it is gone. Warnings and worse are also handed on, as short lines and
+ * not too often.
  */
 import { closeSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
 import { MIB } from '@kura/core'

@@ -19,7 +19,10 @@ const BUCKET_SIZE_BYTES_MAX = 256 * MIB
 const BUCKET_SIZE_BYTES_MIN = 16 * MIB
 /** What all open extents of a zone may take together, unless the bucket size says otherwise. */
 const PREALLOCATION_BYTES_MAX = 8 * GIB
-/** libuv's threads serve all disk calls of a process; its default of 4 lets one slow read starve writes. */
+/**
+ * libuv's threads serve all disk calls of a process; its default of 4 lets one slow read starve
+ * writes.
+ */
 const THREAD_POOL_SIZE = '8'
 
 export interface ZoneShape {
@@ -28,9 +31,6 @@ export interface ZoneShape {
   readonly nodes: number
   readonly bucketSizeBytes: number
 }
-
-/** The ports of one service, by the setting that takes them. */
-export type ServicePorts = Readonly<Record<string, number>>
 
 export interface ServicePlan {
   /** Kind and id, e.g. `storage-node-1-3`. */

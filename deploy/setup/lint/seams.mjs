@@ -76,7 +76,8 @@ export const seams = {
 }
 
 function createRule(seamName, seam) {
-  const message = `${seamName}: {{what}} belongs behind ${seam.port}; its owners are listed in eslint.config.js`
+  const where = 'its owners are listed in eslint.config.js'
+  const message = `${seamName}: {{what}} belongs behind ${seam.port}; ${where}`
   return {
     meta: { type: 'problem', schema: [], messages: { seam: message } },
     create(context) {

@@ -31,7 +31,9 @@ export interface DemoOptions {
   readonly tell: (line: string) => void
 }
 
-/** Answers the exit code: 0 where nothing was lost, nothing was wrong and nothing was left behind. */
+/**
+ * Answers the exit code: 0 where nothing was lost, nothing was wrong and nothing was left behind.
+ */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const { tell } = options
   const source = await resolveSource(options.demoPath)

@@ -101,11 +101,9 @@ class Attack {
   #strike(state: PutState): PutState {
     const { zone, victim, tell } = this.#options
     this.#atKill = state
-    const percent =
-      state.bytesTotal === 0 ? 100 : Math.round((100 * state.bytesDone) / state.bytesTotal)
-    tell(
-      `${percent} % stored, ${state.putsInFlight} puts in flight: SIGKILL to ${victim} and ${MANAGER}`,
-    )
+    const share = state.bytesTotal === 0 ? 1 : state.bytesDone / state.bytesTotal
+    const where = `${Math.round(100 * share)} % stored, ${state.putsInFlight} puts in flight`
+    tell(`${where}: SIGKILL to ${victim} and ${MANAGER}`)
     void zone.service(victim).kill('SIGKILL')
     void zone.service(MANAGER).kill('SIGKILL')
     this.#restart = this.#restartManager()
