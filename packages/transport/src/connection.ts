@@ -37,8 +37,8 @@ export interface PayloadOptions {
   /** Sees each piece, in order, as a view of the target. */
   readonly onPiece?: ((piece: Uint8Array) => void) | undefined
   /**
-   * Default true. False: the caller compares the trailer's CRC itself, or checks something stronger,
-   * and saves reading every byte once more.
+   * Default true. False: the caller compares the trailer's CRC itself, or checks something
+   * stronger, and saves reading every byte once more.
    */
   readonly checkCrc?: boolean | undefined
 }
@@ -127,7 +127,8 @@ export class Connection {
 
   /**
    * Reads a payload of exactly the target's size and its trailer. Checks the CRC, computed piece
-   * by piece, unless told that the caller does. Throws `body-too-slow` (the connection is out of step then) and `payload-damaged`.
+   * by piece, unless told that the caller does. Throws `body-too-slow` (the connection is out of
+   * step then) and `payload-damaged`.
    */
   async readPayload(target: Uint8Array, options: PayloadOptions = {}): Promise<Trailer> {
     const { onPiece } = options

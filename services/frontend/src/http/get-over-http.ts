@@ -13,7 +13,9 @@ interface Wanted {
   readonly line: AuditLine
 }
 
-/** `GET /v1/blocks/{sha256}`: verified before the first byte leaves; ranges are cut from the whole. */
+/**
+ * `GET /v1/blocks/{sha256}`: verified before the first byte leaves; ranges are cut from the whole.
+ */
 export async function getOverHttp(
   frontend: FrontendContext,
   exchange: HttpExchange,

@@ -105,7 +105,9 @@ export class HttpExchange {
     await this.send({ status, body, headers: { 'content-type': 'application/json', ...headers } })
   }
 
-  /** `{code, message, hint, requestId}` with the status of the code. Nothing once an answer began. */
+  /**
+   * `{code, message, hint, requestId}` with the status of the code. Nothing once an answer began.
+   */
   async sendError(error: KuraError, headers?: OutgoingHttpHeaders): Promise<void> {
     if (this.#response.headersSent || this.#response.destroyed) {
       this.#response.destroy()
@@ -160,7 +162,9 @@ export class HttpExchange {
     })
   }
 
-  /** The answer is out; a caller who still sends gets time to read it before the connection ends. */
+  /**
+   * The answer is out; a caller who still sends gets time to read it before the connection ends.
+   */
   async #dropBody(): Promise<void> {
     const { request } = this
     await new Promise<void>((resolve) => {

@@ -75,7 +75,9 @@ class ReplicaRace {
     throw this.#lastError
   }
 
-  /** What still runs is given up; each slab but the winner's goes back when its read has settled. */
+  /**
+   * What still runs is given up; each slab but the winner's goes back when its read has settled.
+   */
   end(): void {
     this.#cancelHedgeTimer()
     this.#losers.abort(new KuraError('cancelled', 'another copy was quicker'))
