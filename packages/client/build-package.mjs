@@ -37,7 +37,7 @@ async function main() {
   await bundle()
   collectDeclarations()
   for (const name of ['README.md', 'examples']) {
-    cpSync(join(here, 'package', name), join(staging, name), { recursive: true })
+    cpSync(join(here, name), join(staging, name), { recursive: true })
   }
   writeFileSync(join(staging, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`)
   mkdirSync(target, { recursive: true })

@@ -1,7 +1,7 @@
 /**
- * Goal: an application needs npm and nothing of this repository. The tarball is built twice (it must
- * be the same), installed into an empty project, type-checked there, and its example run against a
- * zone of real processes.
+ * Goal: an application needs npm and nothing of this repository. The tarball is built twice (it
+ * must be the same), installed into an empty project, type-checked there, and its example run
+ * against a zone of real processes.
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'

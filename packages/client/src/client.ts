@@ -3,8 +3,8 @@
  *
  * - A put is acknowledged only when every copy and the index row are on stable storage.
  * - What `get` returns has been verified: its SHA-256 is the hash that was asked for.
- * - Operations are repeated until they succeed, fail for good, or their deadline passes; a put whose
- *   outcome is unknown is put again, which is harmless.
+ * - Operations are repeated until they succeed, fail for good, or their deadline passes; a put
+ *   whose outcome is unknown is put again, which is harmless.
  */
 import {
   BLOCK_SIZE_BYTES_MAX,

@@ -159,7 +159,7 @@ it('a manifest whose sizes do not add up is refused', async () => {
   })
 })
 
-it('a file that changes while it is read is reported, and what is stored is consistent', async () => {
+it('a file that changes while it is read is reported, and stored in one piece', async () => {
   const path = join(root, 'log')
   writeFileSync(path, randomBytes(100))
   frontend.fault = () => {

@@ -1,5 +1,5 @@
 /** Limits and defaults of the client library. Limits shared between packages are in `core`. */
-import { BLOCK_SIZE_BYTES_MAX, KIB } from '@kura/core'
+import { KIB } from '@kura/core'
 
 /** Requests in flight of one client, and the blocks it holds in memory, unless told otherwise. */
 export const PARALLELISM_DEFAULT = 16
@@ -34,7 +34,6 @@ export const FILE_MANIFEST_SPANS_MAX = 16_384
 export const TREE_MANIFEST_BYTES_MAX = 1024 * KIB
 /** Levels of manifests above the spans or entries. */
 export const MANIFEST_DEPTH_MAX = 4
-export const MANIFEST_SIZE_BYTES_MAX = BLOCK_SIZE_BYTES_MAX
 /** Directories within directories; path lengths end earlier on most file systems. */
 export const TREE_DEPTH_MAX = 1_024
 /** Directories listed at a time. */

@@ -1,4 +1,4 @@
-/** Counts what a tree holds, so that progress has an end. Only looks; what it cannot see is left out. */
+/** Counts what a tree holds, so that progress has an end. What it cannot see is left out. */
 import { lstat, readdir } from 'node:fs/promises'
 import { joinPath } from './local-file.ts'
 import { systemCodeOf } from './problem.ts'

@@ -27,7 +27,7 @@ export interface PutFileResult {
   readonly changed: boolean
 }
 
-/** Stores the file at a path; a symbolic link is followed. Throws `file-error` and what `put` throws. */
+/** Stores the file at a path, or behind a link. Throws `file-error` and what `put` throws. */
 export async function putFileAtPath(
   workspace: Workspace,
   path: Buffer,

@@ -26,7 +26,7 @@ export function parseReference(text: string): Reference {
     throw new KuraError('invalid-hash', 'not a reference', {
       cause,
       details: { given: text.slice(0, 90) },
-      hint: 'a reference is <hash>, kura:file:<hash> or kura:tree:<hash>, the hash in 64 hex digits',
+      hint: 'a reference is <hash>, kura:file:<hash> or kura:tree:<hash>, of 64 hex digits',
     })
   }
 }

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import {
   chmodSync,
   linkSync,
@@ -14,6 +15,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
@@ -125,15 +127,17 @@ it('progress ends at its totals', async () => {
   expect(seen.at(-1)).toMatchObject({ filesDone: 20, bytesDone: 100_000, bytesTotal: 100_000 })
 })
 
-it('pipes are passed over, and counted and named', async () => {
+it('sockets, pipes and devices are passed over, and counted and named', async () => {
   const source = join(root, 'source')
   mkdirSync(source)
   writeFileSync(join(source, 'readable'), 'yes')
-  execFileSync('mkfifo', [join(source, 'pipe')])
+  const listener = createServer().listen(join(source, 'socket'))
+  await once(listener, 'listening')
   const put = await client.putTree(source)
   expect(put.files).toBe(1)
   expect(put.problemCounts).toEqual({ unreadable: 0, special: 1, changed: 0 })
-  expect(put.problems[0]?.path).toBe(join(source, 'pipe'))
+  expect(put.problems[0]?.path).toBe(join(source, 'socket'))
+  listener.close()
 })
 
 it('a directory that is not there is a file-error', async () => {

@@ -1,4 +1,4 @@
-/** `kura disk verify UUID`: has a disk read in full from media, and re-admitted when all is well. */
+/** `kura disk verify UUID`: has a disk read in full from media, the only way back into service. */
 import { withMaster, type CommandContext } from '../context.ts'
 import { EXIT } from '../exit-code.ts'
 import { formatBytes } from '../format.ts'

@@ -114,7 +114,8 @@ function describeDamages(cell: Cell): string[] {
   const lines = cell.damages.slice(0, ROWS_SHOWN_MAX).map((each) => {
     const hash = each.hash.length === 0 ? '' : `, block ${Buffer.from(each.hash).toString('hex')}`
     const where = `extent ${each.extentId} of disk ${each.diskUuid}, offset ${each.offsetBytes}`
-    return `damage: ${each.part} in ${where}${hash}, found ${new Date(each.foundAtMs).toISOString()}`
+    const foundAt = new Date(each.foundAtMs).toISOString()
+    return `damage: ${each.part} in ${where}${hash}, found ${foundAt}`
   })
   return [...lines, ...andMore(Number(cell.damageCount), lines.length, 'damages')]
 }
