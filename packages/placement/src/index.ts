@@ -8,12 +8,7 @@ export { pickVolume } from './pick-volume.ts'
 export type { PickedVolume, PickVolumeOptions } from './pick-volume.ts'
 export { placeVolume } from './place-volume.ts'
 export type { PlaceableDisk, PlaceVolumeOptions } from './place-volume.ts'
-export {
-  FULL_AT_FILL_PERCENT,
-  planVolumes,
-  REPORT_CLOSES_PERCENT_MAX,
-  REPORTERS_MIN,
-} from './plan-volumes.ts'
+export { planVolumes } from './plan-volumes.ts'
 export type {
   CloseReason,
   CopyCondition,

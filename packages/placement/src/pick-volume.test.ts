@@ -102,6 +102,12 @@ test('a volume is usable only while all three of its disks are', () => {
   expect(pick([mapOf([volumeOn(1, [1, 2])], SIX)])).toBeUndefined()
 })
 
+test('a nearly full volume is picked only where there is no other', () => {
+  const nearlyFull = volumeOn(1, [1, 2, 3], { usedBytes: 860 })
+  expect(draw([mapOf([nearlyFull, volumeOn(2, [4, 5, 6])], SIX)])).toEqual(new Map([[2, 1000]]))
+  expect(pick([mapOf([nearlyFull], SIX)])).toBe(1)
+})
+
 test('full and avoided volumes are not picked', () => {
   const map = mapOf([volumeOn(1, [1, 2, 3], { usedBytes: 950 }), volumeOn(2, [4, 5, 6])], SIX)
   expect(draw([map])).toEqual(new Map([[2, 1000]]))

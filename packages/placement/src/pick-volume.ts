@@ -8,6 +8,7 @@ import {
   type VolumeId,
 } from '@kura/core'
 import type { CellMap } from './cell-map.ts'
+import { fillPercentOf, FULL_AT_FILL_PERCENT } from './fill.ts'
 import type { MapVolume } from './map-volume.ts'
 
 export interface PickVolumeOptions {
@@ -55,7 +56,14 @@ export function pickVolume(options: PickVolumeOptions): PickedVolume | undefined
   return candidates === undefined ? undefined : drawByWeight(candidates, options.random)
 }
 
+/** Those with room; the nearly full ones only where there is no other. */
 function listCandidates(map: CellMap, options: PickVolumeOptions): readonly Candidate[] {
+  const usable = listUsable(map, options)
+  const roomy = usable.filter(({ value }) => fillPercentOf(value.volume) < FULL_AT_FILL_PERCENT)
+  return roomy.length > 0 ? roomy : usable
+}
+
+function listUsable(map: CellMap, options: PickVolumeOptions): readonly Candidate[] {
   const candidates: Candidate[] = []
   for (const volume of map.openVolumes()) {
     if (options.avoid(volume.volumeId)) continue

@@ -83,9 +83,9 @@ test('a full volume is closed only when its successor is open', () => {
   expect(plan(`${FOUR_ROOMY}\n5 open 99%`)).toEqual({ create: 0, close: ['5 full'] })
 })
 
-test('a full volume is closed without a successor where none can be placed', () => {
-  const picture = '1 open 99%\n2 open 1%'
-  expect(plan(picture, { diskCount: 2 })).toEqual({ create: 0, close: ['1 full'] })
+test('where nothing can be placed a full volume stays open and a reported one is closed', () => {
+  const picture = '1 open 99%\n2 open 1%\n3 open 1% reported*2'
+  expect(plan(picture, { diskCount: 2 })).toEqual({ create: 0, close: ['3 reported'] })
 })
 
 test('a volume said to be full gets a successor at once, and is closed when it looks full', () => {

@@ -3,12 +3,13 @@
  *
  * - A volume that cannot take a put any more (a copy frozen, its disk silent, suspect or full) has
  *   ended anyway: closed at once, and its replacement is created beside it.
- * - A full volume, and one that two frontends reported, is closed when its replacement is open,
- *   unless no replacement can be placed.
+ * - A full volume is closed when its replacement is open; one that two frontends reported likewise,
+ *   or at once where no replacement can be placed.
  * - Reports are evidence, not an order: of volumes closed on them alone, never more than
  *   max(1, 10 %) of the open ones within a minute.
  */
 import { REPLICA_COUNT, type DiskUuid, type Random, type VolumeId } from '@kura/core'
+import { fillPercentOf, FULL_AT_FILL_PERCENT } from './fill.ts'
 import { placeVolume, type PlaceableDisk } from './place-volume.ts'
 
 export type CopyCondition =
@@ -58,8 +59,6 @@ export interface VolumePlan {
   readonly close: readonly { readonly volumeId: VolumeId; readonly reason: CloseReason }[]
 }
 
-/** A volume this full gets closed: what is left may not hold another large block. */
-export const FULL_AT_FILL_PERCENT = 98
 /** Frontends that must have seen a volume fail before it is closed on their word. */
 export const REPORTERS_MIN = 2
 /** Share of the open volumes that may be closed on reports within a minute; at least one. */
@@ -84,14 +83,13 @@ export function planVolumes(view: PlanVolumesView, settings: PlanVolumesSettings
   const space = Math.max(0, settings.openVolumesMax - staying)
   const canPlace = placeVolumes(view, sorted, 1).length > 0
   const create = placeVolumes(view, sorted, Math.min(missing, space))
-  const canReplace = create.length > 0 || sorted.creating.length > 0
-  const replaced = sorted.roomy.length >= settings.openVolumes || !canReplace
+  const replaced = sorted.roomy.length >= settings.openVolumes
   return {
     create,
     close: [
       ...sorted.ended.map((volume) => ({ volumeId: volume.volumeId, reason: endReason(volume) })),
       ...(replaced ? closeWithReason(sorted.full, 'full') : []),
-      ...(replaced ? closeWithReason(allowedReports(view, sorted), 'reported') : []),
+      ...(replaced || !canPlace ? closeWithReason(allowedReports(view, sorted), 'reported') : []),
       ...(missing > space && canPlace ? closeWithReason(mostCrowding(sorted), 'crowded') : []),
     ],
   }
@@ -121,7 +119,7 @@ function sortVolumes(volumes: readonly PlannedVolume[], settings: PlanVolumesSet
 function groupOf(volume: PlannedVolume, settings: PlanVolumesSettings): keyof Sorted {
   if (volume.state === 'creating') return 'creating'
   if (volume.copies.some((copy) => copy !== 'writable')) return 'ended'
-  const fillPercent = (100 * volume.usedBytes) / volume.capacityBytes
+  const fillPercent = fillPercentOf(volume)
   if (fillPercent >= FULL_AT_FILL_PERCENT) return 'full'
   if (volume.reporterCount >= REPORTERS_MIN) return 'reported'
   const filling = fillPercent >= settings.replaceAtFillPercent
@@ -158,6 +156,8 @@ function allowedReports(view: PlanVolumesView, sorted: Sorted): readonly Planned
 
 /** At the limit with too few roomy volumes: the fullest one makes way. */
 function mostCrowding(sorted: Sorted): readonly PlannedVolume[] {
-  const byFill = sorted.filling.toSorted((one, other) => other.usedBytes - one.usedBytes)
+  const byFill = [...sorted.full, ...sorted.filling].toSorted(
+    (one, other) => other.usedBytes - one.usedBytes,
+  )
   return byFill.slice(0, 1)
 }

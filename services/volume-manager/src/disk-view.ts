@@ -20,8 +20,10 @@ interface KnownDisk {
   heartbeatAtMs: number | undefined
   /** When the disk last gave a sign of life to this leader. */
   heardAtMs: number | undefined
-  /** Silent beyond the timeout, and a probe failed. */
+  /** A probe failed, after silence or a report. */
   unreachableSinceMs: number | undefined
+  /** It failed although heartbeats come: they prove nothing, only an answered probe does. */
+  isSick: boolean
   /** A new extent failed on it lately: not placed on before this time. */
   avoidUntilMs: number
   /** Raised with every change that the maps show. */
@@ -77,6 +79,7 @@ export class DiskView {
         heartbeatAtMs: undefined,
         heardAtMs: undefined,
         unreachableSinceMs: undefined,
+        isSick: false,
         avoidUntilMs: 0,
         revision: this.#revision,
       })
@@ -100,11 +103,10 @@ export class DiskView {
   takeHeartbeat(heartbeat: Heartbeat): boolean {
     const disk = this.#known(heartbeat.diskUuid)
     const previous = disk.heartbeat
-    const appears =
-      previous === undefined ||
-      previous.processId !== heartbeat.processId ||
-      (previous.suspect && !heartbeat.suspect) ||
-      disk.unreachableSinceMs !== undefined
+    const isNewProcess = previous?.processId !== heartbeat.processId
+    const returns = disk.unreachableSinceMs !== undefined && !disk.isSick
+    const appears = isNewProcess || returns || (previous?.suspect === true && !heartbeat.suspect)
+    if (isNewProcess) disk.isSick = false
     if (appears) this.#appearedAtMs = this.#clock.monotonicMs()
     disk.heartbeat = heartbeat
     disk.heartbeatAtMs = this.#clock.monotonicMs()
@@ -113,23 +115,32 @@ export class DiskView {
     return appears
   }
 
-  /** A probe answered: the disk lives, though its heartbeats do not come through. */
-  noteProbeAnswered(diskUuid: DiskUuid): void {
-    const disk = this.#disks.get(diskUuid)
-    if (disk !== undefined) this.#noteLife(disk)
+  /** The disk lives, whatever became of its heartbeats. True where it was out of reach before. */
+  noteProbeAnswered(diskUuid: DiskUuid): boolean {
+    const disk = this.#known(diskUuid)
+    const returns = disk.unreachableSinceMs !== undefined
+    disk.isSick = false
+    this.#noteLife(disk)
+    return returns
   }
 
   markUnreachable(diskUuid: DiskUuid): void {
-    const disk = this.#disks.get(diskUuid)
-    if (disk === undefined || disk.unreachableSinceMs !== undefined) return
+    const disk = this.#known(diskUuid)
+    if (disk.unreachableSinceMs !== undefined) return
+    disk.isSick = !this.isSilent(diskUuid)
     disk.unreachableSinceMs = this.#clock.monotonicMs()
     this.#touch(disk)
   }
 
+  /** Out of reach although it was heard: probed until it answers or its process is replaced. */
+  isSick(diskUuid: DiskUuid): boolean {
+    return this.#known(diskUuid).isSick
+  }
+
   /**
    * Whether the leader knows its cell well enough to place on it: some disk was heard, none that
-   * the table has is still expected or without a ruling, and no other came for a while. A cell that starts as a whole
-   * would else get all its volumes on the three disks that were heard first.
+   * the table has is still expected or without a ruling, and no other came for a while. A cell
+   * that starts as a whole would else get all its volumes on the three disks heard first.
    */
   isSettled(): boolean {
     const nowMs = this.#clock.monotonicMs()
@@ -234,7 +245,7 @@ export class DiskView {
 
   #noteLife(disk: KnownDisk): void {
     disk.heardAtMs = this.#clock.monotonicMs()
-    if (disk.unreachableSinceMs === undefined) return
+    if (disk.unreachableSinceMs === undefined || disk.isSick) return
     disk.unreachableSinceMs = undefined
     this.#touch(disk)
   }

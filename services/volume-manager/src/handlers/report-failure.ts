@@ -6,7 +6,6 @@ import type { Cell } from '../cell.ts'
 const NOT_FAILURES: readonly ErrorCode[] = [
   'overloaded',
   'rate-limited',
-  'deadline-exceeded',
   'cancelled',
   'shutting-down',
   'body-incomplete',

@@ -2,7 +2,7 @@
  * Finds out which disks are gone. A silent disk is probed before it is called unreachable; a
  * frontend's report gets a disk probed at once. Silence counts from this leader's take-over.
  */
-import { isKuraError, parseDiskUuid, type DiskUuid } from '@kura/core'
+import { isKuraError, parseDiskUuid, type DiskUuid, type KuraError } from '@kura/core'
 import { Worker } from '@kura/runtime'
 import type { Cell } from '../cell.ts'
 import { TaskPool } from '../task-pool.ts'
@@ -12,6 +12,8 @@ const PROBE_TIMEOUT_MS = 2_000
 const PROBES_MAX = 64
 /** Probes that must time out in a row; a refused connection needs no second opinion. */
 const TIMEOUTS_MAX = 2
+/** Between two probes of a disk that is heard but does not answer. */
+const SICK_PROBE_INTERVAL_MS = 1_000
 /** More than one rack and more than this share of the cell silent: maybe it is us. */
 const MASS_SILENCE_PERCENT = 10
 
@@ -20,6 +22,7 @@ export class LivenessWatcher {
   readonly #worker: Worker
   readonly #probes: TaskPool<DiskUuid>
   readonly #timeouts = new Map<DiskUuid, number>()
+  readonly #probedAtMs = new Map<DiskUuid, number>()
 
   constructor(cell: Cell, options: { readonly onFailure: (error: unknown) => void }) {
     this.#cell = cell
@@ -47,46 +50,64 @@ export class LivenessWatcher {
     const diskUuid = parseDiskUuid(disk)
     const { view, signal } = this.#cell
     if (signal.aborted || this.#probes.isFull || this.#probes.has(diskUuid)) return
-    if (!view.isReachable(diskUuid)) return
+    if (!view.isReachable(diskUuid) && !view.isSick(diskUuid)) return
+    this.#probedAtMs.set(diskUuid, this.#cell.clock.monotonicMs())
     this.#probes.start(diskUuid, () => this.#probe(diskUuid))
   }
 
   async #step(): Promise<void> {
     const { view } = this.#cell
-    for (const diskUuid of view.diskUuids) if (view.isSilent(diskUuid)) this.probe(diskUuid)
+    for (const diskUuid of view.diskUuids) {
+      if (view.isSick(diskUuid) ? this.#isProbeDue(diskUuid) : view.isSilent(diskUuid)) {
+        this.probe(diskUuid)
+      }
+    }
     this.#noteMassSilence()
     await Promise.resolve()
   }
 
+  #isProbeDue(diskUuid: DiskUuid): boolean {
+    const lastAtMs = this.#probedAtMs.get(diskUuid) ?? -Infinity
+    return this.#cell.clock.monotonicMs() - lastAtMs > SICK_PROBE_INTERVAL_MS
+  }
+
   async #probe(diskUuid: DiskUuid): Promise<void> {
-    const { view, nodes, signal } = this.#cell
-    const heardBefore = view.heartbeatAtMs(diskUuid)
+    const { nodes, signal } = this.#cell
     try {
       await nodes.probeDisk(diskUuid, { signal, timeoutMs: PROBE_TIMEOUT_MS })
-      this.#timeouts.delete(diskUuid)
-      view.noteProbeAnswered(diskUuid)
+      this.#noteAnswer(diskUuid)
     } catch (error) {
       if (signal.aborted) return
       if (!isKuraError(error)) throw error
-      if (this.#isTimeout(error, diskUuid)) return
-      // A heartbeat that came while the probe was under way knows better.
-      if (view.heartbeatAtMs(diskUuid) !== heardBefore && !isBarred(error)) return
-      this.#declareUnreachable(diskUuid, error.code)
+      // A full or barred disk is a disk all the same; what it takes, its heartbeats say.
+      if (isKuraError(error, 'disk-full', 'disk-suspect')) return this.#noteAnswer(diskUuid)
+      if (!this.#isFirstTimeout(error, diskUuid)) this.#declareUnreachable(diskUuid, error)
     }
   }
 
-  #isTimeout(error: unknown, diskUuid: DiskUuid): boolean {
+  #noteAnswer(diskUuid: DiskUuid): void {
+    const { view, wake } = this.#cell
+    this.#timeouts.delete(diskUuid)
+    if (!view.noteProbeAnswered(diskUuid)) return
+    wake.reconcile(diskUuid)
+    wake.keeper()
+  }
+
+  /** One probe may be late on a busy machine. */
+  #isFirstTimeout(error: unknown, diskUuid: DiskUuid): boolean {
     if (!isKuraError(error, 'deadline-exceeded', 'overloaded')) return false
     const count = (this.#timeouts.get(diskUuid) ?? 0) + 1
     this.#timeouts.set(diskUuid, count)
     return count < TIMEOUTS_MAX
   }
 
-  #declareUnreachable(diskUuid: DiskUuid, code: string): void {
+  #declareUnreachable(diskUuid: DiskUuid, error: KuraError): void {
     const { view, logger, wake } = this.#cell
     this.#timeouts.delete(diskUuid)
+    if (!view.isReachable(diskUuid)) return
     view.markUnreachable(diskUuid)
-    logger.warn({ diskUuid, code, silenceMs: view.silenceMs(diskUuid) }, 'disk unreachable')
+    const silenceMs = view.silenceMs(diskUuid)
+    logger.warn({ diskUuid, code: error.code, silenceMs }, 'disk unreachable')
     wake.keeper()
     wake.closer()
   }
@@ -101,9 +122,4 @@ export class LivenessWatcher {
     const sentence = `${silent.length} of ${disks.length} disks in ${racks.size} racks are silent.`
     alarms.raise('mass-silence', `${sentence} This manager may be the one that is cut off.`)
   }
-}
-
-/** The disk itself says that it takes no more writes; that is no matter of reachability. */
-function isBarred(error: unknown): boolean {
-  return isKuraError(error, 'disk-error')
 }

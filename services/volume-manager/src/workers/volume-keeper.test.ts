@@ -160,6 +160,28 @@ test('a dead node costs the volumes on it and no other', async () => {
   for (const { volumeId } of unhurt) expect(cell.volume(volumeId).state).toBe('open')
 })
 
+test('a disk that hangs though its node is heard loses its volumes until it answers', async () => {
+  const cell = await openCell()
+  const [volume] = cell.openVolumes()
+  const sick = volume?.extents[0]?.diskUuid
+  if (volume === undefined || sick === undefined) throw new Error('four are open')
+  let hangs = true
+  cell.node(sick).beforeOrder = (method) => {
+    if (method === 'probeDisk' && hangs) throw new KuraError('disk-error', 'it hangs')
+  }
+  const client = managerClient(cell)
+  const report = { volumeId: BigInt(volume.volumeId), diskUuid: sick, operation: 'write' }
+  await client.reportFailure({ ...report, frontendId: '1', code: 'deadline-exceeded' })
+  const { view } = cell.leader.cell
+  await vi.waitFor(() => {
+    expect(cell.volume(volume.volumeId).state).not.toBe('open')
+  }, PATIENCE_MS)
+  await settle()
+  expect(view.isReachable(sick)).toBe(false)
+  hangs = false
+  await vi.waitFor(() => expect(view.isReachable(sick)).toBe(true), PATIENCE_MS)
+})
+
 test('a suspect disk loses its open volumes and stays suspect in the table', async () => {
   const cell = await openCell()
   const suspect = cell.openVolumes()[0]?.extents[0]?.diskUuid ?? ''
