@@ -186,7 +186,7 @@ it.each<Ending>(['killed', 'power cut', 'torn power cut'])(
   async (ending) => {
     const changeCount = await countChanges()
     expect(changeCount).toBeGreaterThan(30)
-    const rounds = ending === 'torn power cut' ? 3 : 1
+    const rounds = ending === 'torn power cut' ? 5 : 1
     for (let round = 0; round < rounds * (changeCount + 1); round += 1) {
       const nth = 1 + (round % (changeCount + 1))
       const { disk, journal } = await liveUntil(nth, { ending, seed: round })
