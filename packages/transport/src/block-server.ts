@@ -90,7 +90,8 @@ function serveSocket(
 function listenOn(server: Server, address: string): Promise<string> {
   const { host, port } = parseAddress(address)
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    // Stays for good: a connection that could not be accepted later is no reason to die.
+    server.on('error', (error: NodeJS.ErrnoException) => {
       const code = error.code === 'EADDRINUSE' ? 'port-taken' : 'unavailable'
       reject(new KuraError(code, `cannot listen on ${address}`, { cause: error }))
     })

@@ -4,7 +4,8 @@ import { rm, writeFile } from 'node:fs/promises'
 import { afterEach, expect, it } from 'vitest'
 import { MIB } from '@kura/core'
 import type { FakeNode } from './testing/fake-node.ts'
-import { FakeZone, hashOf } from './testing/fake-zone.ts'
+import { FakeZone } from './testing/fake-zone.ts'
+import { hashOf } from './testing/http-caller.ts'
 
 let zone: FakeZone | undefined
 

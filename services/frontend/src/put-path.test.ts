@@ -4,7 +4,8 @@ import { afterEach, expect, it } from 'vitest'
 import { BLOCK_SIZE_BYTES_MAX, MIB, type ErrorCode } from '@kura/core'
 import { SystemClock } from '@kura/runtime'
 import { BlockClient } from '@kura/transport'
-import { FakeZone, hashOf, type HttpAnswer } from './testing/fake-zone.ts'
+import { FakeZone } from './testing/fake-zone.ts'
+import { hashOf, type HttpAnswer } from './testing/http-caller.ts'
 
 let zone: FakeZone | undefined
 const never = new AbortController().signal

@@ -30,6 +30,16 @@ const BLOCK_PATH_PATTERN = /^\/v1\/blocks\/([^/]+)$/
 /** How often the library looks for connections that are past their time. */
 const CHECK_INTERVAL_MS = 1_000
 
+const SERVER_OPTIONS = {
+  maxHeaderSize: HTTP_HEADERS_BYTES_MAX,
+  headersTimeout: HTTP_HEADERS_TIMEOUT_MS,
+  // The door's own timers are stricter; this one frees connections that they do not see.
+  requestTimeout: 2 * HTTP_REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: HTTP_IDLE_TIMEOUT_MS,
+  connectionsCheckingInterval: CHECK_INTERVAL_MS,
+  noDelay: true,
+}
+
 export class HttpDoor {
   /** `host:port` as bound. */
   readonly address: string
@@ -55,15 +65,7 @@ export class HttpDoor {
   }): Promise<HttpDoor> {
     const { frontend, address } = options
     const state = { isClosing: false }
-    const server = createServer({
-      maxHeaderSize: HTTP_HEADERS_BYTES_MAX,
-      headersTimeout: HTTP_HEADERS_TIMEOUT_MS,
-      // The door's own timers are stricter; this one frees connections that they do not see.
-      requestTimeout: 2 * HTTP_REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: HTTP_IDLE_TIMEOUT_MS,
-      connectionsCheckingInterval: CHECK_INTERVAL_MS,
-      noDelay: true,
-    })
+    const server = createServer(SERVER_OPTIONS)
     server.maxConnections = HTTP_CONNECTIONS_MAX
     const keepsAlive = (): boolean => !state.isClosing
     const serve =
@@ -76,6 +78,10 @@ export class HttpDoor {
     server.on('checkContinue', serve(true))
     server.on('checkExpectation', serve(false))
     server.on('clientError', refuseMalformed)
+    // A connection that could not be accepted, for want of descriptors, is no reason to die.
+    server.on('error', (error) => {
+      frontend.loggers.frontend.warn({ reason: error.message }, 'HTTP listener trouble')
+    })
     return new HttpDoor({ server, address: await listenOn(server, address), frontend, state })
   }
 

@@ -23,11 +23,7 @@ export interface ReplicaRead {
 export async function readReplica(
   frontend: FrontendContext,
   read: ReplicaRead,
-  attempt: {
-    readonly extent: MapExtent
-    readonly slab: Slab
-    readonly signal: AbortSignal
-  },
+  attempt: ReplicaAttempt,
 ): Promise<void> {
   const startedAtMs = frontend.clock.monotonicMs()
   const { diskUuid } = attempt.extent
@@ -43,41 +39,55 @@ export async function readReplica(
   }
 }
 
+interface ReplicaAttempt {
+  readonly extent: MapExtent
+  readonly slab: Slab
+  readonly signal: AbortSignal
+}
+
 async function readVerified(
   frontend: FrontendContext,
   read: ReplicaRead,
-  attempt: { readonly extent: MapExtent; readonly slab: Slab; readonly signal: AbortSignal },
+  attempt: ReplicaAttempt,
 ): Promise<void> {
-  const { located, call, placement } = read
-  const { volume } = placement
-  const disk = placement.diskOf(attempt.extent.diskUuid)
-  if (disk === undefined) throw new KuraError('unavailable', 'the map has no such disk')
+  const { located, call } = read
   const sha256 = call.verifyHash ? createHash('sha256') : undefined
-  const address = {
-    pocket: frontend.pocket,
-    diskUuid: disk.diskUuid,
-    volumeId: BigInt(volume.volumeId),
-    extentId: BigInt(attempt.extent.extentId),
-  }
-  const value = { address, hash: hashToBytes(located.hash) }
-  const result = await frontend.blockClient.exchange(
-    await frontend.nodes.addressOf(volume.bucketId, disk),
-    { requestId: call.requestId, operation: { case: 'readRecord', value } },
-    {
-      timeoutMs: REPLICA_READ_TIMEOUT_MS,
-      signal: attempt.signal,
-      // The SHA-256 says more, and reads every byte anyway.
-      checkCrc: sha256 === undefined,
-      receive: (sizeBytes) => {
-        if (sizeBytes !== located.sizeBytes) throw damaged('a copy has another size')
-        return attempt.slab.payload.subarray(0, sizeBytes)
-      },
-      onPiece: sha256 === undefined ? undefined : (piece) => void sha256.update(piece),
+  const { address, request } = await addressRead(frontend, read, attempt.extent)
+  const result = await frontend.blockClient.exchange(address, request, {
+    timeoutMs: REPLICA_READ_TIMEOUT_MS,
+    signal: attempt.signal,
+    // The SHA-256 says more, and reads every byte anyway.
+    checkCrc: sha256 === undefined,
+    receive: (sizeBytes) => {
+      if (sizeBytes !== located.sizeBytes) throw damaged('a copy has another size')
+      return attempt.slab.payload.subarray(0, sizeBytes)
     },
-  )
+    onPiece: sha256 === undefined ? undefined : (piece) => void sha256.update(piece),
+  })
   if (result.crc !== located.plainCrc) throw damaged('a copy has another checksum')
   if (sha256 !== undefined && sha256.digest('hex') !== located.hash) {
     throw damaged('a copy has another hash')
+  }
+}
+
+/** Which node, and which record of which extent of which disk. */
+async function addressRead(frontend: FrontendContext, read: ReplicaRead, extent: MapExtent) {
+  const { located, call, placement } = read
+  const { volume } = placement
+  const disk = placement.diskOf(extent.diskUuid)
+  if (disk === undefined) throw new KuraError('unavailable', 'the map has no such disk')
+  const value = {
+    address: {
+      pocket: frontend.pocket,
+      diskUuid: disk.diskUuid,
+      volumeId: BigInt(volume.volumeId),
+      extentId: BigInt(extent.extentId),
+    },
+    hash: hashToBytes(located.hash),
+  }
+  return {
+    address: await frontend.nodes.addressOf(volume.bucketId, disk),
+    request: { requestId: call.requestId, operation: { case: 'readRecord' as const, value } },
   }
 }
 

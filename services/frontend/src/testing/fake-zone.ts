@@ -2,9 +2,7 @@
  * A zone around one real frontend: storage nodes, block index, volume manager and zone master are
  * fakes in memory behind real listeners, found through a real coordination directory.
  */
-import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DirectoryCoordinator } from '@kura/coordination'
@@ -25,6 +23,7 @@ import { parseConfig } from '../config.ts'
 import { Frontend, type FrontendOverrides } from '../frontend.ts'
 import { FakeIndex } from './fake-index.ts'
 import { FakeNode } from './fake-node.ts'
+import { hashOf, sendHttp, type HttpAnswer } from './http-caller.ts'
 
 const NODE_COUNT = 6
 const clock = new SystemClock()
@@ -294,48 +293,6 @@ export class FakeZone implements AsyncDisposable {
       freeBytes: 1n,
     }))
   }
-}
-
-export interface HttpAnswer {
-  readonly status: number
-  readonly headers: IncomingHttpHeaders
-  readonly body: Buffer
-  readonly json: Record<string, unknown>
-}
-
-export function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}
-
-async function sendHttp(
-  address: string,
-  options: {
-    readonly method: string
-    readonly path: string
-    readonly body?: Buffer
-    readonly headers?: Record<string, string>
-  },
-): Promise<HttpAnswer> {
-  const { method, path, body, headers } = options
-  return await new Promise((resolve, reject) => {
-    const url = `http://${address}${path}`
-    const length = body === undefined ? {} : { 'content-length': String(body.length) }
-    const outgoing = httpRequest(url, { method, headers: { ...length, ...headers } })
-    outgoing.on('response', (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () => {
-        const bytes = Buffer.concat(chunks)
-        const isJson = response.headers['content-type'] === 'application/json' && bytes.length > 0
-        const json = isJson ? (JSON.parse(bytes.toString()) as Record<string, unknown>) : {}
-        const { statusCode = 0 } = response
-        resolve({ status: statusCode, headers: response.headers, body: bytes, json })
-      })
-    })
-    outgoing.on('error', reject)
-    if (headers?.['expect'] === undefined) outgoing.end(body)
-    else outgoing.on('continue', () => outgoing.end(body))
-  })
 }
 
 async function notHere(): Promise<never> {
