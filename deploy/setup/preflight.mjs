@@ -12,6 +12,8 @@ import { isInstalled } from './workspace.mjs'
 const MIB = 1024 * 1024
 /** Tool chain, dependencies, build and the compiler's scratch: 0.6 GB when measured. */
 const SETUP_MIB = 1024
+/** Open extents of a new zone, at most, and something to store. */
+const ZONE_MIB = 8 * 1024 + 1024
 const DEFAULT_PORT_BASE = 7420
 const PORT_NAMES = ['HTTP', 'block transport', 'zone master']
 
@@ -45,6 +47,8 @@ export async function checkStart(args) {
     const owner = readFileSync(lock, 'utf8').trim()
     fail(`the data in ${dataDir} is in use by another launcher${owner && ` (process ${owner})`}`)
   }
+  const isNew = !existsSync(join(dataDir, 'ZONE'))
+  if (isNew && !isOptionGiven(args, '--bucket-size')) checkSpace(dataDir, ZONE_MIB, 'a new zone')
   const base = Number(option(args, '--port-base') ?? DEFAULT_PORT_BASE)
   if (!Number.isInteger(base) || base < 0 || base > 65533) fail('--port-base is 0 to 65533')
   if (base === 0) return

@@ -7,9 +7,15 @@ import { join, resolve } from 'node:path'
 import { KuraError } from '@kura/core'
 import { DataLock } from './data-lock.ts'
 import { allocatedBytes, checkDiskSpace } from './disk-space.ts'
-import { checkPort, chooseFreePorts } from './free-ports.ts'
 import { LocalService } from './local-service.ts'
 import { programOf } from './repository.ts'
+import {
+  addressOf,
+  buildEnvironment,
+  chooseListeners,
+  describeEndpoints,
+  type Endpoints,
+} from './zone-addresses.ts'
 import { makeZone, readZoneRecord, refuseForeignFolder, writeDurably } from './zone-folder.ts'
 import {
   CELLS_MAX,
@@ -18,15 +24,12 @@ import {
   NODES_MAX,
   NODES_MIN,
   planServices,
-  POCKET,
   PORT_BASE,
   preallocation,
   stopGroups,
-  ZONE,
   type ServicePlan,
 } from './zone-plan.ts'
 
-const HOST = '127.0.0.1'
 /** Time of each group to stop before the next is asked; together below STOP_TIMEOUT_MS. */
 const GROUP_STOP_MS = 2_500
 /** After this, what is left is killed. */
@@ -53,16 +56,6 @@ export interface LocalZoneOptions {
   readonly tell?: ((line: string) => void) | undefined
   /** Takes the warnings of the services; `tell` by default. */
   readonly warn?: ((line: string) => void) | undefined
-}
-
-/** What `endpoints.json` says. */
-export interface Endpoints {
-  readonly pocket: string
-  readonly zone: string
-  readonly http: string
-  readonly block: string
-  readonly zoneMaster: string
-  readonly frontendAdmin: string
 }
 
 interface Shape {
@@ -235,73 +228,4 @@ function checkInteger(
 ): void {
   if (Number.isInteger(value) && value >= bounds.min && value <= bounds.max) return
   throw new KuraError('invalid-argument', `${name} is ${bounds.min} to ${bounds.max}`)
-}
-
-/** `host:port` by service and setting. */
-type Listeners = ReadonlyMap<string, string>
-
-/** The addresses a person types are fixed; everything else gets a free port. */
-async function chooseListeners(
-  plans: readonly ServicePlan[],
-  portBase: number,
-): Promise<Listeners> {
-  const names = plans.flatMap((plan) =>
-    [...plan.listeners, 'ADMIN_ADDRESS'].map((setting) => `${plan.name} ${setting}`),
-  )
-  const ports = await chooseFreePorts(names.length)
-  const listeners = new Map(names.map((name, index) => [name, `${HOST}:${ports[index]}`]))
-  if (portBase === 0) return listeners
-  const fixed = ['frontend-1 HTTP_ADDRESS', 'frontend-1 BLOCK_ADDRESS', 'zone-master-1 RPC_ADDRESS']
-  for (const [index, name] of fixed.entries()) {
-    await checkPort(portBase + index, name)
-    listeners.set(name, `${HOST}:${portBase + index}`)
-  }
-  return listeners
-}
-
-function addressOf(listeners: Listeners, name: string, setting: string): string {
-  const address = listeners.get(`${name} ${setting}`)
-  if (address === undefined) throw new KuraError('internal', `no ${setting} for ${name}`)
-  return address
-}
-
-function describeEndpoints(listeners: Listeners): Endpoints {
-  return {
-    pocket: POCKET,
-    zone: ZONE,
-    http: addressOf(listeners, 'frontend-1', 'HTTP_ADDRESS'),
-    block: addressOf(listeners, 'frontend-1', 'BLOCK_ADDRESS'),
-    zoneMaster: addressOf(listeners, 'zone-master-1', 'RPC_ADDRESS'),
-    frontendAdmin: addressOf(listeners, 'frontend-1', 'ADMIN_ADDRESS'),
-  }
-}
-
-function buildEnvironment(
-  plan: ServicePlan,
-  options: {
-    readonly dataDir: string
-    readonly listeners: Listeners
-    readonly overrides: Readonly<Record<string, Readonly<Record<string, string>>>>
-  },
-): NodeJS.ProcessEnv {
-  const prefix = `KURA_${plan.kind.replaceAll('-', '_').toUpperCase()}_`
-  const settings: Record<string, string> = {
-    POCKET,
-    ZONE,
-    COORDINATION_DIR: join(options.dataDir, 'coordination'),
-    DATA_DIR: join(options.dataDir, plan.folder),
-    STOP_WITH_STDIN: '1',
-    ...plan.settings,
-  }
-  for (const setting of [...plan.listeners, 'ADMIN_ADDRESS']) {
-    settings[setting] = addressOf(options.listeners, plan.name, setting)
-  }
-  const named = Object.entries(settings).map(([setting, value]) => [prefix + setting, value])
-  return {
-    ...process.env,
-    ...plan.environment,
-    ...Object.fromEntries(named),
-    ...options.overrides[plan.kind],
-    ...options.overrides[plan.name],
-  }
 }
