@@ -1,5 +1,5 @@
 /** What the machine must have, checked before anything is built, each lack named in one line. */
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs'
+import fs, { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { delimiter, dirname, join, resolve } from 'node:path'
 
@@ -76,10 +76,12 @@ function isOnPath(tool) {
   })
 }
 
+/** The first versions of Node 18 cannot tell; then the build says it, less kindly. */
 function checkSpace(folder, neededMib, purpose) {
+  if (fs.statfsSync === undefined) return
   let existing = folder
   while (!existsSync(existing)) existing = dirname(existing)
-  const stats = statfsSync(existing)
+  const stats = fs.statfsSync(existing)
   const freeMib = Math.floor((stats.bavail * stats.bsize) / MIB)
   if (freeMib < neededMib) {
     fail(`too little disk space in ${existing}: ${purpose} takes ${neededMib} MiB, ${freeMib} free`)
