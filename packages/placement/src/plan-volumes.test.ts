@@ -129,10 +129,25 @@ test('reports close one volume a minute of a small cell, not all of them', () =>
 
 test('the cell never has more open volumes than its limit; the fullest one makes way', () => {
   const filling = Array.from({ length: 11 }, (_, index) => `${index + 1} open ${60 + index}%`)
-  expect(plan(filling.join('\n'))).toEqual({ create: 1, close: ['11 crowded'] })
-  expect(plan([...filling, '12 open 90%'].join('\n'))).toEqual({
+  expect(plan(filling.join('\n')).create).toBe(1)
+  const atLimit = [...filling, '12 open 80%'].join('\n')
+  expect(plan(atLimit)).toEqual({ create: 0, close: ['12 crowded'] })
+  expect(plan(atLimit, { diskCount: 0 }).close).toEqual([])
+})
+
+test('at the limit full volumes make way first, and roomy ones keep the others open', () => {
+  const filling = [1, 2, 3, 4, 5, 6, 7].map((id) => `${id} open 60%`)
+  const roomy = '8 open 10%\n9 open 10%\n10 open 10%'
+  const full = '11 open 90%\n12 open 95%'
+  expect(plan([...filling, roomy, full].join('\n'))).toEqual({
     create: 0,
-    close: ['12 crowded'],
+    close: ['12 full', '11 full'],
   })
-  expect(plan([...filling, '12 open 90%'].join('\n'), { diskCount: 0 }).close).toEqual([])
+  const noneFull = [...filling, roomy, '11 open 60%\n12 open 60%'].join('\n')
+  expect(plan(noneFull)).toEqual({ create: 0, close: [] })
+})
+
+test('full volumes that are all the cell has are not closed together', () => {
+  const picture = Array.from({ length: 12 }, (_, index) => `${index + 1} open 90%`).join('\n')
+  expect(plan(picture).close).toHaveLength(8)
 })

@@ -59,6 +59,8 @@ export interface VolumePlan {
   readonly close: readonly { readonly volumeId: VolumeId; readonly reason: CloseReason }[]
 }
 
+/** Roomy volumes that a cell at its limit keeps, by closing others before they are full. */
+const ROOMY_AT_LIMIT_MIN = 2
 /** Frontends that must have seen a volume fail before it is closed on their word. */
 export const REPORTERS_MIN = 2
 /** Share of the open volumes that may be closed on reports within a minute; at least one. */
@@ -84,13 +86,14 @@ export function planVolumes(view: PlanVolumesView, settings: PlanVolumesSettings
   const canPlace = placeVolumes(view, sorted, 1).length > 0
   const create = placeVolumes(view, sorted, Math.min(missing, space))
   const replaced = sorted.roomy.length >= settings.openVolumes
+  const isCrowded = missing > space && canPlace
   return {
     create,
     close: [
       ...sorted.ended.map((volume) => ({ volumeId: volume.volumeId, reason: endReason(volume) })),
-      ...(replaced ? closeWithReason(sorted.full, 'full') : []),
+      ...(replaced || isCrowded ? closeWithReason(closableFull(sorted, settings), 'full') : []),
       ...(replaced || !canPlace ? closeWithReason(allowedReports(view, sorted), 'reported') : []),
-      ...(missing > space && canPlace ? closeWithReason(mostCrowding(sorted), 'crowded') : []),
+      ...(isCrowded ? closeWithReason(mostCrowding(sorted), 'crowded') : []),
     ],
   }
 }
@@ -154,10 +157,17 @@ function allowedReports(view: PlanVolumesView, sorted: Sorted): readonly Planned
   return sorted.reported.slice(0, Math.max(0, perMinute - view.recentReportCloses))
 }
 
-/** At the limit with too few roomy volumes: the fullest one makes way. */
+/** Of the full ones, fullest first, as many as leave the cell the volumes it should have. */
+function closableFull(sorted: Sorted, settings: PlanVolumesSettings): readonly PlannedVolume[] {
+  const usableCount = sorted.roomy.length + sorted.filling.length + sorted.full.length
+  const byFill = sorted.full.toSorted((one, other) => other.usedBytes - one.usedBytes)
+  return byFill.slice(0, Math.max(0, usableCount - settings.openVolumes))
+}
+
+/** At the limit with hardly a roomy volume and none full: the fullest one makes way. */
 function mostCrowding(sorted: Sorted): readonly PlannedVolume[] {
-  const byFill = [...sorted.full, ...sorted.filling].toSorted(
-    (one, other) => other.usedBytes - one.usedBytes,
-  )
+  const isPressing = sorted.full.length === 0 && sorted.roomy.length < ROOMY_AT_LIMIT_MIN
+  if (!isPressing || sorted.creating.length > 0) return []
+  const byFill = sorted.filling.toSorted((one, other) => other.usedBytes - one.usedBytes)
   return byFill.slice(0, 1)
 }

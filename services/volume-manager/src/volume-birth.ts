@@ -52,6 +52,8 @@ export async function finishBirth(
     if (options.signal.aborted || !isKuraError(error) || error.code === 'stale-epoch') throw error
     logger.warn({ code: error.code, err: error }, 'a volume could not be created')
     cell.table.volumes.markFailed(volume.volumeId)
+    // Files that were made are garbage now: sealed empty, they give their space back.
+    for (const { diskUuid } of volume.extents) cell.wake.reconcile(diskUuid)
     return 'failed'
   }
   cell.table.volumes.markOpen(volume.volumeId)

@@ -68,6 +68,11 @@ export class VolumeRows {
     return row === undefined ? undefined : this.#withExtents(row)
   }
 
+  /** Whether the table ever placed this extent. */
+  knowsExtent(extentId: ExtentId): boolean {
+    return this.#statements.knowsExtent.get(extentId) !== undefined
+  }
+
   /** Volumes that are not closed for good: few at any time, read once per version. */
   alive(): readonly Volume[] {
     const version = this.#transactions.version

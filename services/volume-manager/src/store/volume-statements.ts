@@ -29,6 +29,9 @@ export function prepareVolumeStatements({ database }: TableTransactions) {
     wholeOnDisksCount: database.prepare<{ count: number }>(
       `select count(*) as count from volumes where ${whole}`,
     ),
+    knowsExtent: database.prepare<{ one: number }>(
+      'select 1 as one from extents where extent_id = ?',
+    ),
     extents: database.prepare<ExtentRow>(
       'select * from extents where volume_id = ? order by extent_id',
     ),

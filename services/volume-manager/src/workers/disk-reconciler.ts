@@ -3,6 +3,8 @@
  *
  * - A source that proves equal to the digest of its closed volume is sealed and put in force.
  *   An unequal one stays a source, readable, until repair has merged it.
+ * - What is left unsealed of an extent out of force is sealed with the records it has, which gives
+ *   back the space that was allocated for more and lets the scrubber check it.
  * - An extent that the table does not know is alarmed and left alone: deleting is never the answer
  *   to not knowing.
  */
@@ -49,7 +51,7 @@ export class DiskReconciler {
     for (const diskUuid of [...this.#waiting]) {
       if (signal.aborted) return
       this.#waiting.delete(diskUuid)
-      if (!this.#cell.view.isReachable(diskUuid)) continue
+      if (!this.#cell.view.isReachable(diskUuid) || this.#isBarred(diskUuid)) continue
       try {
         await this.#reconcile(diskUuid)
       } catch (error) {
@@ -60,6 +62,11 @@ export class DiskReconciler {
         if (isKuraError(error, 'stale-epoch')) throw error
       }
     }
+  }
+
+  /** A suspect disk obeys no order; it appears again when it has been verified. */
+  #isBarred(diskUuid: DiskUuid): boolean {
+    return this.#cell.view.heartbeat(diskUuid)?.suspect === true
   }
 
   async #reconcile(diskUuid: DiskUuid): Promise<void> {
@@ -75,15 +82,36 @@ export class DiskReconciler {
     for (const volume of this.#cell.table.volumes.onDisk(diskUuid, 'source')) {
       await this.#readmitSources(diskUuid, volume, held)
     }
+    for (const report of reports) await this.#sealLeftover(diskUuid, report)
     logger.info({ diskUuid, extentCount: reports.length }, 'disk compared with the table')
     wake.closer()
     wake.keeper()
   }
 
+  /** Durable: the seal, under the digest of what the extent holds, whatever its volume has. */
+  async #sealLeftover(diskUuid: DiskUuid, listed: ExtentReport): Promise<void> {
+    const { nodes, signal, table, logger } = this.#cell
+    const { extentId } = listed
+    if (listed.state === 'sealed') return
+    const volume = table.volumes.ofExtent(extentId)
+    const placement = volume?.extents.find((extent) => extent.extentId === extentId)
+    if (volume === undefined || !isLeftover(volume, placement)) return
+    const place = { diskUuid, volumeId: volume.volumeId, extentId }
+    try {
+      const { digest } = await nodes.freezeExtent(place, { signal })
+      await nodes.sealExtent(place, digest, { signal })
+      logger.info({ ...place, recordCount: listed.recordCount }, 'leftover sealed')
+    } catch (error) {
+      // It is out of force: nothing waits for it, and the next comparison tries again.
+      if (!isKuraError(error) || error.code === 'stale-epoch') throw error
+      logger.warn({ ...place, code: error.code, err: error }, 'leftover not sealed')
+    }
+  }
+
   #checkKnown(diskUuid: DiskUuid, report: ExtentReport): void {
     const { table, alarms, logger } = this.#cell
     const { extentId } = report
-    if (table.volumes.ofExtent(extentId) !== undefined) return
+    if (table.volumes.knowsExtent(extentId)) return
     const isNewer = splitId(extentId).tableIncarnation > table.transactions.incarnation.number
     const why = isNewer ? 'It was born in a newer table.' : 'It is kept as it is.'
     const sentence = `Disk ${diskUuid} has extent ${extentId}, which the table does not know.`
@@ -139,6 +167,11 @@ export class DiskReconciler {
     table.volumes.putInForce({ ...place, lengthBytes: sealed.lengthBytes })
     logger.info({ ...place }, 'returning copy is equal and in force')
   }
+}
+
+function isLeftover(volume: Volume, placement: ExtentPlacement | undefined): boolean {
+  const isDecided = volume.state === 'closed' || volume.state === 'retired'
+  return isDecided && (placement?.state === 'retired' || placement?.state === 'source')
 }
 
 function extentsOn(

@@ -8,12 +8,13 @@ import type { Cell } from '../cell.ts'
 import { TaskPool } from '../task-pool.ts'
 
 const INTERVAL_MS = 250
-const PROBE_TIMEOUT_MS = 2_000
+const PROBE_TIMEOUT_MS = 3_000
 const PROBES_MAX = 64
-/** Probes that must time out in a row; a refused connection needs no second opinion. */
+/** Probes of a disk that is heard which must time out in a row: a machine may be busy. */
 const TIMEOUTS_MAX = 2
-/** Between two probes of a disk that is heard but does not answer. */
-const SICK_PROBE_INTERVAL_MS = 1_000
+/** Between two probes of one disk; the earlier one may still hang there. */
+const PROBE_PAUSE_MS = 1_000
+const PROBE_PAUSE_AFTER_TIMEOUT_MS = 5_000
 /** More than one rack and more than this share of the cell silent: maybe it is us. */
 const MASS_SILENCE_PERCENT = 10
 
@@ -51,6 +52,7 @@ export class LivenessWatcher {
     const { view, signal } = this.#cell
     if (signal.aborted || this.#probes.isFull || this.#probes.has(diskUuid)) return
     if (!view.isReachable(diskUuid) && !view.isSick(diskUuid)) return
+    if (!this.#isProbeDue(diskUuid)) return
     this.#probedAtMs.set(diskUuid, this.#cell.clock.monotonicMs())
     this.#probes.start(diskUuid, () => this.#probe(diskUuid))
   }
@@ -58,9 +60,7 @@ export class LivenessWatcher {
   async #step(): Promise<void> {
     const { view } = this.#cell
     for (const diskUuid of view.diskUuids) {
-      if (view.isSick(diskUuid) ? this.#isProbeDue(diskUuid) : view.isSilent(diskUuid)) {
-        this.probe(diskUuid)
-      }
+      if (view.isSick(diskUuid) || view.isSilent(diskUuid)) this.probe(diskUuid)
     }
     this.#noteMassSilence()
     await Promise.resolve()
@@ -68,7 +68,8 @@ export class LivenessWatcher {
 
   #isProbeDue(diskUuid: DiskUuid): boolean {
     const lastAtMs = this.#probedAtMs.get(diskUuid) ?? -Infinity
-    return this.#cell.clock.monotonicMs() - lastAtMs > SICK_PROBE_INTERVAL_MS
+    const pauseMs = this.#timeouts.has(diskUuid) ? PROBE_PAUSE_AFTER_TIMEOUT_MS : PROBE_PAUSE_MS
+    return this.#cell.clock.monotonicMs() - lastAtMs > pauseMs
   }
 
   async #probe(diskUuid: DiskUuid): Promise<void> {
@@ -93,17 +94,16 @@ export class LivenessWatcher {
     wake.keeper()
   }
 
-  /** One probe may be late on a busy machine. */
+  /** One probe may be late; with heartbeats missing as well, it is not just late. */
   #isFirstTimeout(error: unknown, diskUuid: DiskUuid): boolean {
     if (!isKuraError(error, 'deadline-exceeded', 'overloaded')) return false
     const count = (this.#timeouts.get(diskUuid) ?? 0) + 1
     this.#timeouts.set(diskUuid, count)
-    return count < TIMEOUTS_MAX
+    return count < TIMEOUTS_MAX && !this.#cell.view.isSilent(diskUuid)
   }
 
   #declareUnreachable(diskUuid: DiskUuid, error: KuraError): void {
     const { view, logger, wake } = this.#cell
-    this.#timeouts.delete(diskUuid)
     if (!view.isReachable(diskUuid)) return
     view.markUnreachable(diskUuid)
     const silenceMs = view.silenceMs(diskUuid)

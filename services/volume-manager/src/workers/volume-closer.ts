@@ -119,11 +119,11 @@ export class VolumeCloser {
     }
   }
 
-  /** A copy that came back too late for this closing may be equal all the same. */
+  /** A copy that came back too late may be equal all the same; a replaced one is to be sealed. */
   #compareLeftBehind(volumeId: VolumeId): void {
     const { table, view, wake } = this.#cell
     for (const { state, diskUuid } of table.volumes.get(volumeId)?.extents ?? []) {
-      if (state === 'source' && view.isReachable(diskUuid)) wake.reconcile(diskUuid)
+      if (state !== 'in-force' && view.isReachable(diskUuid)) wake.reconcile(diskUuid)
     }
   }
 
