@@ -103,7 +103,7 @@ export class DiskView {
   takeHeartbeat(heartbeat: Heartbeat): boolean {
     const disk = this.#known(heartbeat.diskUuid)
     const previous = disk.heartbeat
-    const isNewProcess = previous?.processId !== heartbeat.processId
+    const isNewProcess = this.isNewProcess(heartbeat)
     const returns = disk.unreachableSinceMs !== undefined && !disk.isSick
     const appears = isNewProcess || returns || (previous?.suspect === true && !heartbeat.suspect)
     if (isNewProcess) disk.isSick = false
@@ -113,6 +113,11 @@ export class DiskView {
     this.#noteLife(disk)
     this.#touch(disk)
     return appears
+  }
+
+  /** Whether this heartbeat is the first one of a process. */
+  isNewProcess({ diskUuid, processId }: Heartbeat): boolean {
+    return this.#disks.get(diskUuid)?.heartbeat?.processId !== processId
   }
 
   /** The disk lives, whatever became of its heartbeats. True where it was out of reach before. */

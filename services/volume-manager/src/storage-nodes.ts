@@ -71,6 +71,12 @@ export class StorageNodes {
     this.#clients.clear()
   }
 
+  /** The node has a new process: the next order connects anew, orders under way fail. */
+  forget(diskUuid: DiskUuid): void {
+    this.#clients.get(diskUuid)?.close()
+    this.#clients.delete(diskUuid)
+  }
+
   /** Durable: the epoch on the disk. */
   async announceEpoch(
     diskUuid: DiskUuid,

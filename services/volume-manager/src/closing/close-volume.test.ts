@@ -100,6 +100,10 @@ test('a crashed copy that lacks a record is rebuilt under a fresh id', async () 
   expect(after.extents).toHaveLength(4)
   expect(cell.held(volume, 0)).toEqual([everywhere.hash])
   expectEveryCopyHolds(cell, after, [everywhere, inFlight])
+  // What was replaced is sealed as it is, and gives the rest of its space back.
+  const left = cell.disks[cell.indexOf(crashed?.diskUuid ?? '')]?.extent(crashed?.extentId ?? 0)
+  await vi.waitFor(() => expect(left?.state).toBe('sealed'), PATIENCE_MS)
+  expect(cell.held(volume, 0)).toEqual([everywhere.hash])
 })
 
 test('all nodes killed at once: the union is closed on three disks', async () => {

@@ -13,6 +13,8 @@ export async function heartbeat(cell: Cell, request: HeartbeatRequest) {
   const beat = parseHeartbeat(request)
   const hasNews = bringsNews(cell, beat)
   recordDisk(cell, beat)
+  // The connection to an earlier process would only be tried again after a pause.
+  if (cell.view.isNewProcess(beat)) cell.nodes.forget(beat.diskUuid)
   const appears = cell.view.takeHeartbeat(beat)
   checkEpoch(cell, beat)
   if (appears) cell.wake.reconcile(beat.diskUuid)
