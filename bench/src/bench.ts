@@ -1,6 +1,7 @@
 /** All rows, one after the other, against one new zone of real processes. */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { KuraError } from '@kura/core'
 import { LocalZone } from '@kura/local'
 import { describeMachine, type Machine } from './machine.ts'
 import { measureRow, type RowResult } from './measure-row.ts'
@@ -15,6 +16,12 @@ export async function runBench(
   options: BenchOptions,
   tell: (line: string) => void,
 ): Promise<readonly RowResult[]> {
+  const names = planRows(options.extent).map(nameRow)
+  if (!names.some((name) => name.includes(options.only))) {
+    throw new KuraError('invalid-argument', `no row has "${options.only}" in its name`, {
+      hint: `there are ${names.join(', ')}`,
+    })
+  }
   const machine = describeMachine(REPOSITORY)
   tell(`${machine.processors} × ${machine.model}, Node ${machine.node}, commit ${machine.commit}`)
   if (machine.loadBefore > 0.5) tell(`the machine is busy (load ${machine.loadBefore.toFixed(1)})`)
