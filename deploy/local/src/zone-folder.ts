@@ -14,8 +14,7 @@ const FORMAT_VERSION = 1
 /** Programs that make their stores at the same time. */
 const PARALLEL_GENESES = 3
 const GENESIS_TIMEOUT_MS = 60_000
-/** What a launcher makes before the genesis, and what a service run by hand leaves. */
-const OWN_FILES = new Set(['LOCK', 'log', 'coordination', 'data'])
+const OWN_FILES = new Set(['LOCK', 'log'])
 
 export interface ZoneRecord {
   readonly formatVersion: number
