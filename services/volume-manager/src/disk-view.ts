@@ -106,7 +106,10 @@ export class DiskView {
     const isNewProcess = this.isNewProcess(heartbeat)
     const returns = disk.unreachableSinceMs !== undefined && !disk.isSick
     const appears = isNewProcess || returns || (previous?.suspect === true && !heartbeat.suspect)
-    if (isNewProcess) disk.isSick = false
+    if (isNewProcess) {
+      disk.isSick = false
+      disk.avoidUntilMs = 0
+    }
     if (appears) this.#appearedAtMs = this.#clock.monotonicMs()
     disk.heartbeat = heartbeat
     disk.heartbeatAtMs = this.#clock.monotonicMs()
