@@ -250,3 +250,14 @@ describe('the ladder of a filling disk', () => {
     await store.close()
   })
 })
+
+describe('a probe', () => {
+  it('that meets another one shares its answer and casts no suspicion', async () => {
+    const { faulty, store } = await open()
+    const before = faulty.count('writeFileDurably')
+    await Promise.all([store.probe(), store.probe(), store.probe()])
+    expect(faulty.count('writeFileDurably') - before).toBe(1)
+    expect(store.suspect).toBe(false)
+    await store.close()
+  })
+})

@@ -47,6 +47,7 @@ export class ExtentStore {
   /** Undefined while the scratch file is being made. */
   readonly #building = new Map<ExtentId, ScratchExtent | undefined>()
   #epoch: number
+  #probing: Promise<number> | undefined
   #raising: Promise<void> = Promise.resolve()
   #verifying: Promise<MediaVerification> | undefined
 
@@ -282,6 +283,14 @@ export class ExtentStore {
 
   /** Milliseconds that a small durable write takes. Throws what the disk says. */
   async probe(): Promise<number> {
+    // One at a time: two that write the same file would take each other for a failing disk.
+    this.#probing ??= this.#probe().finally(() => {
+      this.#probing = undefined
+    })
+    return await this.#probing
+  }
+
+  async #probe(): Promise<number> {
     const { clock, health } = this.#context
     health.assertTrusted()
     const startMs = clock.monotonicMs()
