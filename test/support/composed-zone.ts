@@ -12,7 +12,7 @@ import { SystemRandom, type Service } from '@kura/runtime'
 import { initialise, parseConfig as parseNode, StorageNode } from '@kura/storage-node'
 import {
   initialiseReplicationTable,
-  readEnv as parseManager,
+  parseConfig as parseManager,
   VolumeManager,
 } from '@kura/volume-manager'
 import { initialiseZoneMaster, parseConfig as parseMaster, ZoneMaster } from '@kura/zone-master'

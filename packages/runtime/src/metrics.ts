@@ -18,7 +18,7 @@ export class Metrics {
   /** `processMetrics` adds processor, memory, garbage collection and event-loop delay. */
   constructor(service: string, options: { readonly processMetrics?: boolean } = {}) {
     this.#prefix = `kura_${service.replaceAll('-', '_')}_`
-    if (options.processMetrics !== false) collectDefaultMetrics({ register: this.#registry })
+    if (options.processMetrics !== false) collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 100 })
   }
 
   get contentType(): string {

@@ -33,12 +33,12 @@ const schema = z.object({
 export type VolumeManagerConfig = z.output<typeof schema>
 
 /** Throws `setting-invalid`, naming the variable. */
-export function readEnv(env: Environment): VolumeManagerConfig {
+export function parseConfig(env: Environment): VolumeManagerConfig {
   return checkRelations(readSettings({ env, service: 'volume-manager', schema }))
 }
 
 /** What tests and composed processes give; the rest are defaults. Throws `setting-invalid`. */
-export function parseConfig(given: z.input<typeof schema>): VolumeManagerConfig {
+export function completeConfig(given: z.input<typeof schema>): VolumeManagerConfig {
   return checkRelations(schema.parse(given))
 }
 

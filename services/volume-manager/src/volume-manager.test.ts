@@ -5,7 +5,7 @@ import { VolumeManager as VolumeManagerService } from '@kura/proto'
 import { createRpcClient } from '@kura/rpc'
 import { SystemRandom } from '@kura/runtime'
 import { temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
-import { initialiseReplicationTable, parseConfig, readEnv, VolumeManager } from './index.ts'
+import { initialiseReplicationTable, completeConfig, parseConfig, VolumeManager } from './index.ts'
 
 const PATIENCE_MS = 10_000
 const cleanUps: (() => Promise<void> | void)[] = []
@@ -21,7 +21,7 @@ afterEach(async () => {
 })
 
 function configOf(instance: number) {
-  return parseConfig({
+  return completeConfig({
     instance: String(instance),
     pocket: 'test',
     dataDir: `${directory.path}/table`,
@@ -86,8 +86,8 @@ test('it says why it is not ready', async () => {
 
 test('settings are checked one by one and against each other', () => {
   const env = (name: string, value: string) => ({ [`KURA_VOLUME_MANAGER_${name}`]: value })
-  expect(readEnv(env('CELL_ID', '7')).cellId).toBe(7)
-  expect(() => readEnv(env('CELL_ID', '0'))).toThrow('KURA_VOLUME_MANAGER_CELL_ID')
-  expect(() => readEnv(env('OPEN_VOLUMES_MAX', '4'))).toThrow('no room for replacements')
-  expect(() => readEnv(env('OPEN_VOLUMSE', '4'))).toThrow('there is no setting')
+  expect(parseConfig(env('CELL_ID', '7')).cellId).toBe(7)
+  expect(() => parseConfig(env('CELL_ID', '0'))).toThrow('KURA_VOLUME_MANAGER_CELL_ID')
+  expect(() => parseConfig(env('OPEN_VOLUMES_MAX', '4'))).toThrow('no room for replacements')
+  expect(() => parseConfig(env('OPEN_VOLUMSE', '4'))).toThrow('there is no setting')
 })

@@ -5,7 +5,8 @@
  * Durable: when this returns, every disk of the volume has synced the record. Otherwise it throws:
  * `VolumeRefused` where another volume may do better, or what was wrong with the body.
  */
-import { assert, KuraError, mark, toKuraError, type ErrorCode } from '@kura/core'
+import { crc32 } from 'node:zlib'
+import { assert, isKuraError, KuraError, mark, toKuraError, type ErrorCode } from '@kura/core'
 import type { PickedVolume } from '@kura/placement'
 import type { OutgoingPut } from '@kura/transport'
 import {
@@ -153,6 +154,7 @@ function blame(put: Put, picked: PickedVolume, failures: readonly unknown[]): vo
   if (failures.every((failure) => failure === undefined)) return
   const { frontend, call } = put
   if (call.signal.aborted) throw toKuraError(call.signal.reason, 'cancelled')
+  assertOwnCrc(put, failures)
   let reason: KuraError | undefined
   for (const [index, failure] of failures.entries()) {
     if (failure === undefined) continue
@@ -164,6 +166,13 @@ function blame(put: Put, picked: PickedVolume, failures: readonly unknown[]): vo
   const avoidMs = isBusy ? AVOID_BUSY_VOLUME_MS : AVOID_VOLUME_MS
   frontend.avoided.avoid(picked.volume.volumeId, avoidMs)
   throw new VolumeRefused(reason ?? new KuraError('unavailable', 'a copy failed'))
+}
+
+/** A disk refuses bytes that do not have their CRC; a caller who gave a wrong one is to blame. */
+function assertOwnCrc({ received, bytes }: Put, failures: readonly unknown[]): void {
+  const isRefused = failures.some((failure) => isKuraError(failure, 'record-damaged'))
+  if (!isRefused || received === undefined || crc32(bytes) === received.crc) return
+  throw new KuraError('payload-damaged', 'the bytes do not have the CRC of their trailer')
 }
 
 function blameOne(

@@ -23,7 +23,7 @@ import type { KuraDatabase } from '@kura/database'
 import { BlockIndex, VolumeManager, ZoneMaster } from '@kura/proto'
 import { RpcServer, type ProcessIdentity } from '@kura/rpc'
 import { createLogger, SystemClock } from '@kura/runtime'
-import { parseConfig, type VolumeManagerConfig } from '../config.ts'
+import { completeConfig, type VolumeManagerConfig } from '../config.ts'
 import { createHandlers } from '../handlers/index.ts'
 import { Leader } from '../leader.ts'
 import { initialiseReplicationTable, openReplicationDatabase } from '../store/replication-table.ts'
@@ -38,7 +38,7 @@ export interface TestCellOptions {
   readonly directory: string
   readonly random: Random
   readonly nodeCount?: number
-  readonly settings?: Partial<Parameters<typeof parseConfig>[0]>
+  readonly settings?: Partial<Parameters<typeof completeConfig>[0]>
 }
 
 interface Running {
@@ -65,7 +65,7 @@ export class TestCell implements AsyncDisposable {
   private constructor(coordinator: DirectoryCoordinator, options: TestCellOptions) {
     this.#coordinator = coordinator
     this.random = options.random
-    this.config = parseConfig({
+    this.config = completeConfig({
       pocket: 'test',
       zone: 'a',
       dataDir: options.directory,
