@@ -41,7 +41,7 @@ const MAY_IMPORT = {
 const OWNERS = {
   '@grpc/grpc-js': ['packages/rpc'],
   'better-sqlite3': ['packages/database'],
-  'fs-ext': ['packages/extent', 'packages/coordination', 'packages/database', 'deploy/local'],
+  'fs-ext': ['packages/extent', 'packages/coordination', 'deploy/local'],
   pino: ['packages/runtime'],
   'prom-client': ['packages/runtime'],
   zod: ['packages/runtime'],

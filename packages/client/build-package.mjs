@@ -107,7 +107,6 @@ function placeOf(file) {
 
 function manifest() {
   const { name, version, description } = readJson(join(here, 'package.json'))
-  const { license } = readJson(join(repository, 'package.json'))
   const dependencies = {}
   for (const external of [...EXTERNAL, '@types/node']) {
     dependencies[external] = catalogVersion(external)
@@ -116,7 +115,6 @@ function manifest() {
     name,
     version,
     description,
-    license,
     type: 'module',
     engines: { node: NODE_ENGINE },
     exports: { '.': { types: './types/client/index.d.ts', default: './index.js' } },
