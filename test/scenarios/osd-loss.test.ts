@@ -5,7 +5,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KuraClient, ZoneMasterClient } from '@kura/client'
-import type { CellStatus } from '@kura/proto'
+import { parsePocketId, parseZoneId } from '@kura/core'
+import { VolumeManager, type CellStatus, type VolumeEntry } from '@kura/proto'
+import { createRpcClient } from '@kura/rpc'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { hashOf, makeBlock } from '../support/blocks.ts'
 import { startScenarioZone, type ScenarioZone } from '../support/scenario-zone.ts'
@@ -55,9 +57,41 @@ async function expectAllReadable(): Promise<void> {
   for (const block of blocks) expect(hashOf(await client.get(block.hash))).toBe(block.hash)
 }
 
-it('a cell keeps at least four open volumes, two of which share no disk', async () => {
-  const cell = await waitForCell('four open volumes', (each) => each.openVolumes >= 4n)
-  expect(cell.disks.filter((disk) => disk.reachable).length).toBe(6)
+/** The disks of each open volume, as the map that frontends get has them. */
+async function openVolumeDisks(): Promise<readonly ReadonlySet<string>[]> {
+  const { services } = await master.status()
+  const address = services.find(({ kind }) => kind === 'volume-manager')?.addresses['rpc'] ?? ''
+  const pocket = parsePocketId(scenario.zone.endpoints.pocket)
+  const zone = parseZoneId(scenario.zone.endpoints.zone)
+  const manager = createRpcClient(VolumeManager, {
+    identity: { pocket, zone, kind: 'cli', id: 'test' },
+    resolve: () => Promise.resolve(address),
+  })
+  const volumes: VolumeEntry[] = []
+  try {
+    for await (const update of manager.watchCellMap({})) {
+      volumes.push(...update.volumes)
+      if (update.lastPart) break
+    }
+  } finally {
+    manager.close()
+  }
+  const open = volumes.filter(({ state }) => state === 'open')
+  return open.map(({ extents }) => new Set(extents.map(({ diskUuid }) => diskUuid)))
+}
+
+function hasDisjointPair(volumes: readonly ReadonlySet<string>[]): boolean {
+  return volumes.some((one) => volumes.some((other) => one.isDisjointFrom(other)))
+}
+
+it('a cell keeps at least four open volumes on three disks each, two of which share none', async () => {
+  await waitForCell('six disks within reach', ({ disks }) => {
+    return disks.filter(({ reachable }) => reachable).length === 6
+  })
+  await expect.poll(openVolumeDisks, { timeout: PATIENCE_MS }).toSatisfy(hasDisjointPair)
+  const volumes = await openVolumeDisks()
+  expect(volumes.length).toBeGreaterThanOrEqual(4)
+  expect(new Set(volumes.map((disks) => disks.size))).toEqual(new Set([3]))
 })
 
 it('puts and gets go on when a storage node dies', async () => {

@@ -1,23 +1,33 @@
 /** Reads blocks back with a process of its own, from the disks and not from the page cache. */
-import { spawn } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { execFile, spawn } from 'node:child_process'
+import { promisify } from 'node:util'
 import type { BlockHash } from '@kura/core'
 import type { LocalZone } from '@kura/local'
 import { expect } from 'vitest'
 import type { ReadReport } from './read-blocks.ts'
 
 const READER = new URL('read-blocks.ts', import.meta.url).pathname
+/** Sums what `fincore` says of each extent. */
+const CACHED_PAGES =
+  `find "$1" -name '*.extent' -exec fincore --bytes --noheadings --output PAGES {} + | ` +
+  `awk '{ pages += $1 } END { print pages + 0 }'`
+/** The zone goes on working meanwhile: a few pages may come back at once. */
+const CACHED_PAGES_MAX = 1_000
 
 /**
- * Drops the clean pages of the whole machine, so that the next read of a stored byte comes from
- * the disk. Needs root; a machine where it fails fails the test.
+ * Takes every extent of the zone out of the page cache, so that the next read of a stored byte comes
+ * from the disk. `dd` with `nocache` and no blocks asks the kernel for just that; no root needed.
  */
-export async function dropPageCache(): Promise<void> {
-  await writeFile('/proc/sys/vm/drop_caches', '1')
+async function evictExtents(dataDir: string): Promise<void> {
+  const evict = ['-exec', 'dd', 'if={}', 'iflag=nocache', 'count=0', 'status=none', ';']
+  const finder = spawn('find', [dataDir, '-name', '*.extent', ...evict], { stdio: 'ignore' })
+  await new Promise((resolve) => finder.once('close', resolve))
+  const { stdout } = await promisify(execFile)('sh', ['-c', CACHED_PAGES, 'sh', dataDir])
+  expect(Number(stdout), 'pages of extents in the page cache').toBeLessThan(CACHED_PAGES_MAX)
 }
 
 export async function readBack(zone: LocalZone, hashes: Iterable<BlockHash>): Promise<ReadReport> {
-  await dropPageCache()
+  await evictExtents(zone.dataDir)
   const args = ['--conditions=source', READER, zone.endpoints.pocket, zone.endpoints.block]
   const reader = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   reader.stdin.end([...hashes].join('\n'))

@@ -2,9 +2,10 @@
  * A zone on one machine: the same real processes for developers, scenario tests and benchmarks, so
  * that `kill -9`, flock and fsync mean what they mean in production.
  */
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { KuraError } from '@kura/core'
+import { makeDirectoryDurably } from '@kura/database'
 import { DataLock } from './data-lock.ts'
 import { allocatedBytes, checkDiskSpace } from './disk-space.ts'
 import { LocalService } from './local-service.ts'
@@ -112,7 +113,7 @@ export class LocalZone implements AsyncDisposable {
   static async prepare(options: LocalZoneOptions): Promise<LocalZone> {
     const dataDir = resolve(options.dataDir)
     const tell = options.tell ?? (() => undefined)
-    await mkdir(dataDir, { recursive: true })
+    makeDirectoryDurably(dataDir)
     await refuseForeignFolder(dataDir)
     const lock = DataLock.take(dataDir)
     try {
@@ -120,7 +121,7 @@ export class LocalZone implements AsyncDisposable {
       const shape = await agreeOnShape(dataDir, options)
       const { mostBytes } = preallocation(shape.cells, shape.bucketSizeBytes)
       await checkDiskSpace(dataDir, mostBytes + (options.contentBytes ?? 0))
-      await mkdir(join(dataDir, 'log'), { recursive: true })
+      makeDirectoryDurably(join(dataDir, 'log'))
       const plans = planServices(shape)
       const listeners = await chooseListeners(plans, options.portBase ?? PORT_BASE)
       const environmentOf = (plan: ServicePlan): NodeJS.ProcessEnv =>

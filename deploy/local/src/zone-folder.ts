@@ -4,9 +4,10 @@
  * before `ZONE` is there, so a half-made zone holds nothing and its genesis is simply finished.
  */
 import { execFile } from 'node:child_process'
-import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
+import { open, readdir, readFile, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { KuraError } from '@kura/core'
+import { makeDirectoryDurably } from '@kura/database'
 import { programOf } from './repository.ts'
 import { POCKET, ZONE } from './zone-plan.ts'
 
@@ -66,7 +67,7 @@ export async function makeZone(
   const waiting = [...steps]
   const worker = async (): Promise<void> => {
     for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
-      await mkdir(dirname(join(folder, step.folder)), { recursive: true })
+      makeDirectoryDurably(dirname(join(folder, step.folder)))
       await runGenesis(step)
     }
   }
@@ -95,7 +96,6 @@ async function runGenesis(step: GenesisStep): Promise<void> {
 
 /** Durable: bytes and directory entry. */
 export async function writeDurably(folder: string, name: string, text: string): Promise<void> {
-  await mkdir(folder, { recursive: true })
   const temporary = join(folder, `${name}.new`)
   const file = await open(temporary, 'w')
   try {

@@ -30,16 +30,20 @@ const schema = z.object({
   closeWaitMs: integerSetting({ default: 5_000, min: 0, max: 600_000 }),
 })
 
-export type VolumeManagerConfig = z.output<typeof schema>
+export interface VolumeManagerConfig extends Readonly<z.output<typeof schema>> {
+  /** Read and check the whole table whenever it is opened. */
+  readonly verify: boolean
+}
 
 /** Throws `setting-invalid`, naming the variable. */
 export function parseConfig(env: Environment): VolumeManagerConfig {
-  return checkRelations(readSettings({ env, service: 'volume-manager', schema }))
+  const settings = readSettings({ env, service: 'volume-manager', schema })
+  return checkRelations({ ...settings, verify: env['KURA_VERIFY'] === 'all' })
 }
 
 /** What tests and composed processes give; the rest are defaults. Throws `setting-invalid`. */
 export function completeConfig(given: z.input<typeof schema>): VolumeManagerConfig {
-  return checkRelations(schema.parse(given))
+  return checkRelations({ ...schema.parse(given), verify: true })
 }
 
 function checkRelations(config: VolumeManagerConfig): VolumeManagerConfig {

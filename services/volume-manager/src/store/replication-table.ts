@@ -18,6 +18,8 @@ export interface TablePlace {
   readonly pocket: PocketId
   readonly zone: ZoneId
   readonly cellId: CellId
+  /** Read and check the whole table first. Default false. */
+  readonly verify?: boolean
 }
 
 /** Genesis. Throws `already-initialised`. Durable: the table and its directory. */
@@ -29,7 +31,8 @@ export function initialiseReplicationTable(place: TablePlace, random: Random): G
 /** Throws `genesis-missing`, `identity-mismatch`, and `locked` while another process owns it. */
 export function openReplicationDatabase(place: TablePlace): KuraDatabase {
   const path = join(place.dataDir, FILE_NAME)
-  return openDatabase({ path, expected: identityOf(place), migrations: MIGRATIONS })
+  const { verify = false } = place
+  return openDatabase({ path, expected: identityOf(place), migrations: MIGRATIONS, verify })
 }
 
 function identityOf({ pocket, zone, cellId }: TablePlace) {
