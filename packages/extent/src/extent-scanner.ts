@@ -51,7 +51,7 @@ export interface ScanOptions {
   readonly slab: Slab
 }
 
-/** Throws `format-too-new` for a sound record that this version does not understand. */
+/** Throws `format-too-new` for a sound header that belongs here and is of a later version. */
 export async function scanRecords(options: ScanOptions): Promise<ScanResult> {
   return await new Scan(options).run()
 }

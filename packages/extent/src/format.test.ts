@@ -130,7 +130,7 @@ const structures: readonly Structure[] = [
     encode: (target) => {
       encodeRecordHeader(header, Buffer.alloc(5000), target)
     },
-    decode: decodeRecordHeader,
+    decode: (page) => decodeRecordHeader(page, header),
   },
   {
     name: 'a footer',

@@ -70,8 +70,12 @@ export interface RecordOwner {
   readonly salt: string
 }
 
-export interface RecordHeader extends RecordOwner {
+/** The one place where a record of that owner is a record. */
+export interface RecordPosition extends RecordOwner {
   readonly offsetBytes: number
+}
+
+export interface RecordHeader extends RecordPosition {
   /** Counts the records of the extent from 0, in the order of writing. */
   readonly sequence: number
   /** Everything below it was known to be synced when this record was written. */
@@ -124,13 +128,17 @@ export function hasRecordMagic(page: Buffer): boolean {
 }
 
 /**
- * Decodes the header proper; whether it belongs at this place is for the caller to compare.
- * Throws `format-invalid` for damage and `format-too-new` for what this version does not know.
+ * Decodes the header proper. Throws `format-invalid` for damage and for a header that belongs
+ * elsewhere, `format-too-new` for one that belongs here and that this version does not know.
+ *
+ * The place comes before the version: payloads are whatever clients like, and a page of one that
+ * looks like a later version must not make the extent unreadable. The salt is what no client knows.
  */
-export function decodeRecordHeader(page: Buffer): RecordHeader {
+export function decodeRecordHeader(page: Buffer, place: RecordPosition): RecordHeader {
   if (!hasRecordMagic(page)) invalid('the record header has no magic')
   const header = page.subarray(0, RECORD_HEADER_BYTES)
   checkCrc('record header', header, AT.crc)
+  checkPlace(header, place)
   checkKnown('record version', header.readUInt16LE(AT.formatVersion), [FORMAT_VERSION])
   checkKnown('record header size', header.readUInt16LE(AT.headerSize), [PAGE_SIZE_BYTES])
   checkKnown('codec', header.readUInt8(AT.codec), [CODEC_NONE])
@@ -152,6 +160,15 @@ export function decodeRecordHeader(page: Buffer): RecordHeader {
     plainCrc: header.readUInt32LE(AT.plainCrc),
     putAtMs: readU64(header, AT.putAtMs),
   })
+}
+
+/** These three fields lie where they are in every version. */
+function checkPlace(header: Buffer, place: RecordPosition): void {
+  const belongsHere =
+    header.toString('hex', AT.salt, AT.salt + 8) === place.salt &&
+    header.readBigUInt64LE(AT.bucketId) === BigInt(place.bucketId) &&
+    header.readBigUInt64LE(AT.offset) === BigInt(place.offsetBytes)
+  if (!belongsHere) invalid('the record header belongs elsewhere')
 }
 
 function checkSizes(header: Buffer, sizeBytes: number): void {

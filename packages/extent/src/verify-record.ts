@@ -10,7 +10,7 @@ import {
   RECORD_HEADER_BYTES,
   recordSpaceBytes,
   type RecordHeader,
-  type RecordOwner,
+  type RecordPosition,
 } from './record-header.ts'
 
 export type RecordPart = Extract<ExtentPart, 'record-header' | 'payload' | 'padding'>
@@ -25,24 +25,15 @@ export const HEADER_FLAW: RecordFlaw = { part: 'record-header', startBytes: 0 }
 
 /**
  * The header in `page` if it is sound and belongs to this owner and offset; undefined if not.
- * Throws `format-too-new` for a sound header that this version does not understand.
+ * Throws `format-too-new` for a sound header that belongs here and is of a later version.
  */
-export function readRecordHeader(
-  page: Buffer,
-  place: RecordOwner & { readonly offsetBytes: number },
-): RecordHeader | undefined {
-  let header: RecordHeader
+export function readRecordHeader(page: Buffer, place: RecordPosition): RecordHeader | undefined {
   try {
-    header = decodeRecordHeader(page)
+    return decodeRecordHeader(page, place)
   } catch (error) {
     if (isKuraError(error, 'format-invalid', 'invalid-argument')) return undefined
     throw error
   }
-  const belongsHere =
-    header.bucketId === place.bucketId &&
-    header.salt === place.salt &&
-    header.offsetBytes === place.offsetBytes
-  return belongsHere ? header : undefined
 }
 
 /** The payload inside a whole record. */
