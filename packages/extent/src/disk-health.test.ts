@@ -111,6 +111,24 @@ describe('after a failed sync', () => {
     await next.store.close()
   })
 
+  it('an extent that cannot be opened keeps the disk suspect, and is among the damages', async () => {
+    const { memory, faulty, store } = await open()
+    await append(store, randomBlock(0, 5000))
+    faulty.fail({ kind: 'file.sync', path: /43/, code: 'EIO' })
+    await append(store, randomBlock(1, 100), OTHER).catch(() => undefined)
+    await store.close()
+    const sick = new FaultyDisk(memory.crash())
+    sick.fail({ kind: 'open', path: /42\.extent/, code: 'EIO', lasts: 'for-ever' })
+    const next = await openStore(sick)
+    const damage = { extentId: EXTENT, part: 'page-0', offsetBytes: 0 }
+    expect(next.events).toContainEqual({ kind: 'damage', source: 'start', damage })
+    expect(next.store.reports().map(({ extentId }) => extentId)).toEqual([OTHER])
+    const verification = await next.store.verifyFromMedia()
+    expect(verification).toMatchObject({ extentsRead: 1, damages: [damage] })
+    expect(next.store.suspect).toBe(true)
+    await next.store.close()
+  })
+
   it('recovery under a sync that fails again still serves what the medium holds', async () => {
     const { memory, store } = await open()
     const block = randomBlock(0, 5000)

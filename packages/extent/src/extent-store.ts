@@ -17,6 +17,7 @@ import { EPOCH_PATH, extentPath, LOCK_PATH, PROBE_PATH } from './disk-paths.ts'
 import { composePageZero, createExtentFile } from './extent-file.ts'
 import type { Extent } from './extent.ts'
 import type {
+  Damage,
   DiskIdentity,
   DiskSpace,
   ExtentReport,
@@ -43,6 +44,7 @@ export class ExtentStore {
   readonly #closing: AbortController
   readonly #background: ReadonlySet<Promise<unknown>>
   readonly #extents: Map<ExtentId, Extent>
+  readonly #unopened: readonly Damage[]
   readonly #creating = new Map<ExtentId, Promise<void>>()
   /** Undefined while the scratch file is being made. */
   readonly #building = new Map<ExtentId, ScratchExtent | undefined>()
@@ -58,6 +60,7 @@ export class ExtentStore {
     this.#closing = parts.closing
     this.#background = parts.background
     this.#extents = parts.extents
+    this.#unopened = parts.unopened
     this.#epoch = epoch
   }
 
@@ -73,7 +76,7 @@ export class ExtentStore {
       const epoch = await readEpoch(options.disk)
       const parts = await composeParts(options, identity, lock)
       await clearScratch(parts.context)
-      for (const [id, extent] of await loadExtents(parts.context)) parts.extents.set(id, extent)
+      await loadExtents(parts)
       return new ExtentStore(parts, epoch)
     } catch (error) {
       await lock.release()
@@ -265,8 +268,9 @@ export class ExtentStore {
   }
 
   /**
-   * Reads every extent from the medium. Where all of it verifies, the durable suspicion is lifted;
-   * a process that saw a sync fail itself still acknowledges nothing until it is started again.
+   * Reads every extent from the medium; one that the start could not open is damage. Where all of
+   * it verifies, the durable suspicion is lifted; a process that saw a sync fail itself still
+   * acknowledges nothing until it is started again.
    */
   async verifyFromMedia(): Promise<MediaVerification> {
     this.#verifying ??= this.#verifyFromMedia().finally(() => {
@@ -276,9 +280,10 @@ export class ExtentStore {
   }
 
   async #verifyFromMedia(): Promise<MediaVerification> {
-    const verification = await this.scrubber().finishPass()
-    if (verification.damages.length === 0) await this.#context.health.liftSuspicion()
-    return verification
+    const pass = await this.scrubber().finishPass()
+    const damages = [...this.#unopened, ...pass.damages]
+    if (damages.length === 0) await this.#context.health.liftSuspicion()
+    return { ...pass, damages }
   }
 
   /** Milliseconds that a small durable write takes. Throws what the disk says. */

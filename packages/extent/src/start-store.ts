@@ -1,12 +1,13 @@
 /** The steps of a start that come before the first request: scratch, then every extent. */
 import { PAGE_SIZE_BYTES, type ExtentId } from '@kura/core'
 import { EXTENTS_DIRECTORY, extentIdOfName, SCRATCH_DIRECTORY, scratchPath } from './disk-paths.ts'
-import type { Extent } from './extent.ts'
+import type { Damage } from './extent-report.ts'
 import { isAllZero } from './format.ts'
 import { isPageZeroOf, loadExtent } from './load-extent.ts'
 import { UNFINISHED_SUFFIX } from './node-disk.ts'
 import { removeScratchName } from './extent-file.ts'
-import { withSlab, type StoreContext } from './store-context.ts'
+import { reportDamage, withSlab, type StoreContext } from './store-context.ts'
+import type { StoreParts } from './store-parts.ts'
 
 /** Extents looked at together: enough to keep a disk busy, few enough for the thread pool. */
 const LOADS_MAX = 2
@@ -46,18 +47,23 @@ async function isOwnScratch(context: StoreContext, extentId: ExtentId): Promise<
   }
 }
 
-/** Every extent on the disk; what is not understood is told and left alone. */
-export async function loadExtents(context: StoreContext): Promise<Map<ExtentId, Extent>> {
-  const extents = new Map<ExtentId, Extent>()
+/** Every extent on the disk; what is not understood is told, left alone, and damage. */
+export async function loadExtents(parts: StoreParts): Promise<void> {
+  const { context, extents, unopened } = parts
   const waiting = await listExtentIds(context)
   const work = async (): Promise<void> => {
     for (let extentId = waiting.pop(); extentId !== undefined; extentId = waiting.pop()) {
       const extent = await loadExtent(context, extentId)
-      if (extent !== undefined) extents.set(extentId, extent)
+      if (extent !== undefined) {
+        extents.set(extentId, extent)
+        continue
+      }
+      const damage: Damage = { extentId, part: 'page-0', offsetBytes: 0 }
+      unopened.push(damage)
+      reportDamage(context, damage, 'start')
     }
   }
   await Promise.all(Array.from({ length: LOADS_MAX }, work))
-  return extents
 }
 
 async function listExtentIds(context: StoreContext): Promise<ExtentId[]> {

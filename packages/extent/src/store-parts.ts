@@ -2,7 +2,7 @@
 import { isKuraError, type DiskLock, type ExtentId } from '@kura/core'
 import { DiskHealth } from './disk-health.ts'
 import type { Extent } from './extent.ts'
-import type { DiskIdentity, ExtentEvent } from './extent-report.ts'
+import type { Damage, DiskIdentity, ExtentEvent } from './extent-report.ts'
 import {
   closingSlackBytes,
   fullnessSettings,
@@ -20,6 +20,8 @@ export interface StoreParts {
   readonly closing: AbortController
   readonly background: ReadonlySet<Promise<unknown>>
   readonly extents: Map<ExtentId, Extent>
+  /** One for each file that a start did not understand: no pass over the extents meets it. */
+  readonly unopened: Damage[]
 }
 
 export async function composeParts(
@@ -50,7 +52,7 @@ export async function composeParts(
       keepUntilDone(background, work)
     },
   }
-  return { context, lock, closing, background, extents }
+  return { context, lock, closing, background, extents, unopened: [] }
 }
 
 /** A record that is damaged on the medium is no longer one that closing may count on. */

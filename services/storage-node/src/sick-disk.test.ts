@@ -1,5 +1,7 @@
 // What a node does and says when its disk fails a sync, fills up or returns other bytes.
 import { randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { KuraError, MIB } from '@kura/core'
 import { NodeDisk } from '@kura/extent'
@@ -80,6 +82,23 @@ test('damage is on the list after a read that met it, and the read is refused', 
     extentId: 5n,
     diskUuid: node.node.diskUuid,
   })
+})
+
+test('an extent that cannot be opened is a damage, and keeps a suspect disk barred', async () => {
+  const node = await cell.startFresh(1)
+  await node.createExtent(5)
+  await node.createExtent(6)
+  await node.stop()
+  const files = join(cell.diskPath(1), 'extents')
+  const extent = await readFile(join(files, '5.extent'))
+  await writeFile(join(files, '5.extent'), extent.fill(0, 0, 4096))
+  await writeFile(join(cell.diskPath(1), 'SUSPECT'), 'a sync failed')
+  const again = await cell.start(1)
+  const damage = { extentId: 5n, part: 'page-0', offsetBytes: 0n }
+  await vi.waitFor(() => expect(cell.lastHeartbeat?.damages).toMatchObject([damage]), TIMEOUT_MS)
+  const verification = await again.control.verifyDisk({}, { timeoutMs: TIMEOUT_MS })
+  expect(verification).toMatchObject({ extentsRead: 1n, readmitted: false, damages: [damage] })
+  await expect(again.createExtent(7)).rejects.toMatchObject({ code: 'disk-suspect' })
 })
 
 test('the scrubber finds a bit that nobody read', async () => {
