@@ -111,6 +111,44 @@ describe('after a failed sync', () => {
     await next.store.close()
   })
 
+  it('a sync that fails while everything is read is not forgiven by that reading', async () => {
+    const { memory, faulty, store } = await open()
+    await append(store, randomBlock(0, 5000))
+    const held = faulty.hold({ kind: 'file.read', path: /42/ })
+    const verifying = store.verifyFromMedia()
+    await held.reached
+    faulty.fail({ kind: 'file.sync', path: /43/, code: 'EIO' })
+    await append(store, randomBlock(1, 100), OTHER).catch(() => undefined)
+    held.release()
+    expect((await verifying).damages).toEqual([])
+    expect(store.suspect).toBe(true)
+    await store.close()
+    const next = await openStore(memory.crash())
+    expect(next.store.suspect).toBe(true)
+    await next.store.close()
+  })
+
+  it('a sync that fails while the mark is being removed brings the mark back', async () => {
+    const { memory, faulty, store } = await open()
+    const heldSync = faulty.hold({ kind: 'file.sync', path: /42/ })
+    faulty.fail({ kind: 'file.sync', path: /42/, code: 'EIO' })
+    const late = append(store, randomBlock(0, 100))
+    await heldSync.reached
+    faulty.fail({ kind: 'file.sync', path: /43/, code: 'EIO' })
+    await append(store, randomBlock(1, 100), OTHER).catch(() => undefined)
+    const heldUnlink = faulty.hold({ kind: 'unlink', path: /SUSPECT/ })
+    const verifying = store.verifyFromMedia()
+    await heldUnlink.reached
+    heldSync.release()
+    await expect(late).rejects.toMatchObject({ code: 'disk-suspect' })
+    heldUnlink.release()
+    await verifying
+    await store.close()
+    const next = await openStore(memory.crash())
+    expect(next.store.suspect).toBe(true)
+    await next.store.close()
+  })
+
   it('an extent that cannot be opened keeps the disk suspect, and is among the damages', async () => {
     const { memory, faulty, store } = await open()
     await append(store, randomBlock(0, 5000))

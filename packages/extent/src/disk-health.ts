@@ -32,10 +32,12 @@ export interface DiskHealthOptions {
 export class DiskHealth {
   readonly #options: DiskHealthOptions
   #isMarkedSuspect: boolean
-  #sawFailedSync = false
+  #failedSyncCount = 0
   #space: DiskSpace
   #spaceReadAtMs: number
+  /** The mark is written and removed one after the other; its end is what was decided last. */
   #marking: Promise<void> = Promise.resolve()
+  #isMarkWaiting = false
 
   private constructor(options: DiskHealthOptions, isSuspect: boolean, space: DiskSpace) {
     this.#options = options
@@ -50,7 +52,12 @@ export class DiskHealth {
   }
 
   get suspect(): boolean {
-    return this.#isMarkedSuspect || this.#sawFailedSync
+    return this.#isMarkedSuspect || this.#failedSyncCount > 0
+  }
+
+  /** In this process. Taken before a verification, it says what that verification covers. */
+  get failedSyncCount(): number {
+    return this.#failedSyncCount
   }
 
   /** Throws `disk-suspect`. */
@@ -62,18 +69,24 @@ export class DiskHealth {
   }
 
   becomeSuspect(reason: string): void {
-    if (this.#sawFailedSync) return
-    this.#sawFailedSync = true
-    this.#options.emit({ kind: 'suspect', reason })
-    // Best effort: the disk has just shown that it may not keep what it is given.
-    this.#marking = this.#options.disk
-      .writeFileDurably(SUSPECT_PATH, Buffer.from(`${reason}\n`))
-      .then(
-        () => {
-          this.#isMarkedSuspect = true
-        },
-        () => undefined,
-      )
+    this.#failedSyncCount += 1
+    if (this.#failedSyncCount === 1) this.#options.emit({ kind: 'suspect', reason })
+    // A later failure marks again: a verification may have removed the mark meanwhile.
+    if (this.#isMarkWaiting) return
+    this.#isMarkWaiting = true
+    this.#marking = this.#marking.then(() => this.#mark(reason))
+  }
+
+  /** Best effort: the disk has just shown that it may not keep what it is given. */
+  async #mark(reason: string): Promise<void> {
+    this.#isMarkWaiting = false
+    const bytes = Buffer.from(`${reason}\n`)
+    await this.#options.disk.writeFileDurably(SUSPECT_PATH, bytes).then(
+      () => {
+        this.#isMarkedSuspect = true
+      },
+      () => undefined,
+    )
   }
 
   /** Durable when it returns; a failure makes the disk suspect. */
@@ -104,9 +117,18 @@ export class DiskHealth {
     }
   }
 
-  /** After everything was read from media and found whole. Durable: the mark is gone. */
-  async liftSuspicion(): Promise<void> {
-    await this.#marking
+  /**
+   * After everything was read from media and found whole, with the count from before the reading.
+   * Durable: the mark is gone, unless a sync has failed since, which the reading says nothing of.
+   */
+  async liftSuspicion(failedSyncCount: number): Promise<void> {
+    const lifting = this.#marking.then(() => this.#lift(failedSyncCount))
+    this.#marking = lifting.catch(() => undefined)
+    await lifting
+  }
+
+  async #lift(failedSyncCount: number): Promise<void> {
+    if (failedSyncCount !== this.#failedSyncCount) return
     const { disk } = this.#options
     if ((await disk.stat(SUSPECT_PATH)) !== undefined) {
       await disk.unlink(SUSPECT_PATH)

@@ -269,8 +269,8 @@ export class ExtentStore {
 
   /**
    * Reads every extent from the medium; one that the start could not open is damage. Where all of
-   * it verifies, the durable suspicion is lifted; a process that saw a sync fail itself still
-   * acknowledges nothing until it is started again.
+   * it verifies and no sync failed meanwhile, the durable suspicion is lifted; a process that saw
+   * a sync fail itself still acknowledges nothing until it is started again.
    */
   async verifyFromMedia(): Promise<MediaVerification> {
     this.#verifying ??= this.#verifyFromMedia().finally(() => {
@@ -280,9 +280,11 @@ export class ExtentStore {
   }
 
   async #verifyFromMedia(): Promise<MediaVerification> {
+    const { health } = this.#context
+    const { failedSyncCount } = health
     const pass = await this.scrubber().finishPass()
     const damages = [...this.#unopened, ...pass.damages]
-    if (damages.length === 0) await this.#context.health.liftSuspicion()
+    if (damages.length === 0) await health.liftSuspicion(failedSyncCount)
     return { ...pass, damages }
   }
 
