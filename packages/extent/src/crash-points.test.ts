@@ -28,6 +28,7 @@ import {
 
 const BUILT = parseExtentId(43)
 const CAPACITY_BYTES = 512 * KIB
+const EPOCH = 5
 
 const first = [10, 3840, 3841].map((sizeBytes, seed) => randomBlock(seed, sizeBytes))
 const second = [70_000, 4096, 1].map((sizeBytes, seed) => randomBlock(10 + seed, sizeBytes))
@@ -53,8 +54,8 @@ function emptyJournal(): Journal {
 }
 
 async function live(store: ExtentStore, journal: Journal): Promise<void> {
-  const spec = specOf({ capacityBytes: CAPACITY_BYTES })
-  await store.raiseEpoch(5)
+  const spec = specOf({ epoch: EPOCH, capacityBytes: CAPACITY_BYTES })
+  await store.raiseEpoch(EPOCH)
   await store.createExtent(spec)
   journal.created.add(EXTENT)
   for (const wave of [first, second]) {
@@ -82,7 +83,7 @@ async function live(store: ExtentStore, journal: Journal): Promise<void> {
 async function complete(store: ExtentStore, block: Block): Promise<void> {
   const record = await recordOf(block)
   try {
-    await store.completeAppend(EXTENT, record)
+    await store.completeAppend(EXTENT, record, { epoch: EPOCH })
   } finally {
     record.slab.release()
   }
@@ -90,7 +91,7 @@ async function complete(store: ExtentStore, block: Block): Promise<void> {
 
 async function build(store: ExtentStore, digest: string): Promise<void> {
   const orderId = parseOrderId(12)
-  const spec = specOf({ extentId: BUILT, orderId, capacityBytes: CAPACITY_BYTES })
+  const spec = specOf({ extentId: BUILT, orderId, epoch: EPOCH, capacityBytes: CAPACITY_BYTES })
   const scratch = await store.beginBuild(spec)
   for (const block of [...first, ...second, completed]) {
     const record = await recordOf(block)

@@ -257,7 +257,7 @@ describe('after a failed write', () => {
     expect(store.suspect).toBe(false)
     await append(store, randomBlock(3, 100), OTHER)
     const record = await recordOf(randomBlock(4, 100))
-    const completing = store.completeAppend(EXTENT, record)
+    const completing = store.completeAppend(EXTENT, record, { epoch: 1 })
     await expect(completing).rejects.toMatchObject({ code: 'state-conflict' })
     record.slab.release()
     await expectBlocks(store, [kept])

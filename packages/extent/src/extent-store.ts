@@ -13,7 +13,7 @@ import {
   type Slab,
 } from '@kura/core'
 import { diskFailure, systemCode } from './disk-failure.ts'
-import { EPOCH_PATH, extentPath, LOCK_PATH, PROBE_PATH } from './disk-paths.ts'
+import { extentPath, LOCK_PATH, PROBE_PATH } from './disk-paths.ts'
 import { composePageZero, createExtentFile } from './extent-file.ts'
 import type { Extent } from './extent.ts'
 import type {
@@ -27,7 +27,7 @@ import type {
   RecordToAppend,
 } from './extent-report.ts'
 import type { ExtentStoreOptions } from './extent-store-options.ts'
-import { encodeEpoch, readEpoch, readIdentity } from './identity.ts'
+import { readIdentity } from './identity.ts'
 import { readRecord } from './read-record.ts'
 import { ScratchExtent } from './scratch-extent.ts'
 import { Scrubber } from './scrubber.ts'
@@ -48,12 +48,10 @@ export class ExtentStore {
   readonly #creating = new Map<ExtentId, Promise<void>>()
   /** Undefined while the scratch file is being made. */
   readonly #building = new Map<ExtentId, ScratchExtent | undefined>()
-  #epoch: number
   #probing: Promise<number> | undefined
-  #raising: Promise<void> = Promise.resolve()
   #verifying: Promise<MediaVerification> | undefined
 
-  private constructor(parts: StoreParts, epoch: number) {
+  private constructor(parts: StoreParts) {
     this.identity = parts.context.identity
     this.#context = parts.context
     this.#lock = parts.lock
@@ -61,7 +59,6 @@ export class ExtentStore {
     this.#background = parts.background
     this.#extents = parts.extents
     this.#unopened = parts.unopened
-    this.#epoch = epoch
   }
 
   /**
@@ -73,11 +70,10 @@ export class ExtentStore {
     const lock = await options.disk.lock(LOCK_PATH)
     try {
       const identity = await readIdentity(options.disk, options.expected)
-      const epoch = await readEpoch(options.disk)
       const parts = await composeParts(options, identity, lock)
       await clearScratch(parts.context)
       await loadExtents(parts)
-      return new ExtentStore(parts, epoch)
+      return new ExtentStore(parts)
     } catch (error) {
       await lock.release()
       if (systemCode(error) === '') throw error
@@ -87,7 +83,7 @@ export class ExtentStore {
 
   /** The highest epoch obeyed. */
   get epoch(): number {
-    return this.#epoch
+    return this.#context.epoch.highest
   }
 
   /** Whether the disk acknowledges nothing, because a sync failed in this or an earlier process. */
@@ -97,29 +93,12 @@ export class ExtentStore {
 
   /** Durable when it returns. Throws `stale-epoch` for a lower one. */
   async raiseEpoch(epoch: number): Promise<void> {
-    const before = this.#raising
-    this.#raising = before.catch(() => undefined).then(() => this.#raiseEpoch(epoch))
-    await this.#raising
+    await this.#context.epoch.raise(epoch)
   }
 
   /** Before an order is obeyed: the same, without a write where the epoch is known. */
   async checkEpoch(epoch: number): Promise<void> {
-    if (epoch !== this.#epoch) await this.raiseEpoch(epoch)
-  }
-
-  async #raiseEpoch(epoch: number): Promise<void> {
-    if (epoch < this.#epoch) {
-      throw new KuraError('stale-epoch', 'a newer leader has been obeyed on this disk', {
-        details: { epoch, highestEpoch: this.#epoch },
-      })
-    }
-    if (epoch === this.#epoch) return
-    const { health } = this.#context
-    health.assertTrusted()
-    mark('disk.epoch.before', { epoch })
-    await health.writeFileDurably(EPOCH_PATH, encodeEpoch(epoch))
-    this.#epoch = epoch
-    mark('disk.epoch.durable', { epoch })
+    if (epoch !== this.epoch) await this.raiseEpoch(epoch)
   }
 
   /**
@@ -199,10 +178,16 @@ export class ExtentStore {
 
   /**
    * A record that closing found on another copy, behind the last byte ever written. Only where the
-   * report says `canComplete`. Durable when it returns. Throws `state-conflict`, and as `append`.
+   * report says `canComplete`, and while the order's epoch is the highest. Durable when it returns.
+   * Throws `state-conflict`, `stale-epoch`, and as `append`.
    */
-  async completeAppend(extentId: ExtentId, record: RecordToAppend): Promise<void> {
+  async completeAppend(
+    extentId: ExtentId,
+    record: RecordToAppend,
+    order: { readonly epoch: number },
+  ): Promise<void> {
     const extent = this.#extent(extentId)
+    this.#context.epoch.assertNotStale(order.epoch)
     if (!(extent instanceof UnsealedExtent)) throw refusal('state-conflict', extent)
     await extent.completeAppend(record)
   }
@@ -311,7 +296,8 @@ export class ExtentStore {
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return
     this.#closing.abort(new KuraError('shutting-down', 'the store is closing'))
-    await Promise.allSettled([...this.#creating.values(), ...this.#background, this.#raising])
+    await Promise.allSettled([...this.#creating.values(), ...this.#background])
+    await this.#context.epoch.settle()
     for (const scratch of this.#building.values()) await scratch?.discard()
     for (const extent of this.#extents.values()) {
       if (extent instanceof UnsealedExtent) await extent.close()

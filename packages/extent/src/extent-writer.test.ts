@@ -229,7 +229,7 @@ describe('room', () => {
     await store.freeze(EXTENT)
     for (const block of blocks.slice(acknowledgedCount, acknowledgedCount + 7)) {
       const record = await recordOf(block)
-      await store.completeAppend(EXTENT, record)
+      await store.completeAppend(EXTENT, record, { epoch: 1 })
       record.slab.release()
     }
     const { digest } = await store.freeze(EXTENT)
@@ -304,7 +304,7 @@ describe('freezing', () => {
     const late = append(next, randomBlock(1, 100))
     await expect(late).rejects.toMatchObject({ code: 'extent-frozen' })
     const record = await recordOf(randomBlock(1, 100))
-    const completing = next.completeAppend(EXTENT, record)
+    const completing = next.completeAppend(EXTENT, record, { epoch: 1 })
     await expect(completing).rejects.toMatchObject({ code: 'state-conflict' })
     record.slab.release()
     await next.close()

@@ -12,6 +12,7 @@ import {
 } from './extent-file.ts'
 import type { ExtentReport, ExtentSpec, RecordToAppend } from './extent-report.ts'
 import { ExtentWriter } from './extent-writer.ts'
+import type { Footer } from './footer.ts'
 import { writeFreezeMark } from './freeze-mark.ts'
 import type { PageZero } from './page-zero.ts'
 import { assertDigest, sealExtent } from './seal-extent.ts'
@@ -54,16 +55,20 @@ export class ScratchExtent {
     return new ScratchExtent(context, { page, file, onEnd })
   }
 
-  /** Written when it returns, durable with `publish`. Slab rules as for every append. */
+  /**
+   * Written when it returns, durable with `publish`. Slab rules as for every append. Throws
+   * `stale-epoch` when a newer leader than that of the order has been obeyed.
+   */
   async append(record: RecordToAppend): Promise<void> {
     this.#assertState('building')
+    this.#assertNotStale()
     await this.#writer.append(record, 'building')
   }
 
   /**
    * Seals and publishes. Durable when it returns: the sealed file and its name. Throws
-   * `digest-mismatch` when the records are not those of the order, `extent-exists`; the extent is
-   * discarded then.
+   * `digest-mismatch` when the records are not those of the order, `extent-exists`, `stale-epoch`;
+   * the extent is discarded then.
    */
   async publish(expectedDigest: string): Promise<ExtentReport> {
     this.#assertState('building')
@@ -97,6 +102,7 @@ export class ScratchExtent {
 
   async #publish(expectedDigest: string): Promise<SealedExtent> {
     const { page, file } = this.#options
+    this.#assertNotStale()
     const { endOffsetBytes, chunks } = await this.#finishedWriter()
     this.#context.health.assertTrusted()
     const index = await this.#writer.table.toIndex()
@@ -104,6 +110,12 @@ export class ScratchExtent {
     assertDigest(page, digest, expectedDigest)
     const input = { page, file, index, digest, endOffsetBytes, chunks }
     const footer = await sealExtent(this.#context, input)
+    // Sealing took its time: a newer leader may have been obeyed meanwhile.
+    return await this.#context.epoch.obey(page.epoch, () => this.#appear(footer))
+  }
+
+  async #appear(footer: Footer): Promise<SealedExtent> {
+    const { page } = this.#options
     await linkFromScratch(this.#context, page.extentId)
     await this.#markFrozen(page)
     return await SealedExtent.open(this.#context, {
@@ -132,6 +144,10 @@ export class ScratchExtent {
     this.#state = 'ended'
     this.#options.file.close().catch(() => undefined)
     this.#options.onEnd(sealed)
+  }
+
+  #assertNotStale(): void {
+    this.#context.epoch.assertNotStale(this.#options.page.epoch)
   }
 
   #assertState(expected: 'building'): void {

@@ -1,4 +1,5 @@
 import type { Clock, Disk, Slab, SlabPool } from '@kura/core'
+import type { DiskEpoch } from './disk-epoch.ts'
 import type { DiskHealth } from './disk-health.ts'
 import type { Damage, DiskIdentity, ExtentEvent } from './extent-report.ts'
 import type { IndexCache } from './index-cache.ts'
@@ -11,6 +12,7 @@ export interface StoreContext {
   readonly slabs: SlabPool
   readonly identity: DiskIdentity
   readonly health: DiskHealth
+  readonly epoch: DiskEpoch
   readonly files: OpenFiles
   readonly indexes: IndexCache
   readonly closingSlackBytesOf: (capacityBytes: number) => number

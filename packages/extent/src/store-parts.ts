@@ -1,5 +1,6 @@
 /** Composes what the parts of one store share. */
 import { isKuraError, type DiskLock, type ExtentId } from '@kura/core'
+import { DiskEpoch } from './disk-epoch.ts'
 import { DiskHealth } from './disk-health.ts'
 import type { Extent } from './extent.ts'
 import type { Damage, DiskIdentity, ExtentEvent } from './extent-report.ts'
@@ -9,6 +10,7 @@ import {
   indexCacheBytesMax,
   type ExtentStoreOptions,
 } from './extent-store-options.ts'
+import { readEpoch } from './identity.ts'
 import { IndexCache } from './index-cache.ts'
 import { OpenFiles } from './open-files.ts'
 import type { StoreContext } from './store-context.ts'
@@ -37,12 +39,14 @@ export async function composeParts(
     noteDamage(extents, event)
     options.onEvent?.(event)
   }
+  const health = await DiskHealth.open({ disk, clock, emit, settings: fullnessSettings(settings) })
   const context: StoreContext = {
     disk,
     clock,
     slabs,
     identity,
-    health: await DiskHealth.open({ disk, clock, emit, settings: fullnessSettings(settings) }),
+    health,
+    epoch: new DiskEpoch(health, await readEpoch(disk)),
     files: new OpenFiles(disk),
     indexes: new IndexCache(indexCacheBytesMax(settings)),
     closingSlackBytesOf: (capacityBytes) => closingSlackBytes(settings, capacityBytes),

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { computeBucketDigest, MIB } from '@kura/core'
 import { temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
 import { flipBit } from './testing/flip-bit.ts'
+import { SlowSource } from './testing/slow-source.ts'
 import { TestCell } from './testing/test-cell.ts'
 import { SALT } from './testing/test-node.ts'
 
@@ -72,6 +73,34 @@ test('an extent is built from another node or the own disk, and only as a whole'
   await expect(failed).rejects.toMatchObject({ code: 'block-unreadable' })
   const { extents } = await two.control.listExtents({})
   expect(extents.map((extent) => extent.extentId)).toEqual([8n])
+})
+
+test('orders that are fetching when a newer leader is obeyed change nothing more', async () => {
+  const [one, two] = [await cell.startFresh(1), await cell.startFresh(2)]
+  await one.createExtent(5)
+  await two.createExtent(6)
+  await one.write(randomBytes(70_000), one.address(5))
+  const { digest } = await one.control.freezeExtent({ epoch: 1n, address: one.address(5) })
+  await two.control.freezeExtent({ epoch: 1n, address: two.address(6) })
+  const records = await one.listRecords(5)
+  // A source that takes its time: the new leader comes while it is being asked.
+  const slow = await SlowSource.listen(one.node.addresses.block)
+  const sources = [{ address: one.address(5), blockAddress: slow.address }]
+  const order = { epoch: 1n, records, sources }
+  const completing = two.control.completeExtent({ ...order, address: two.address(6) })
+  const building = two.control.buildExtent({
+    ...{ ...order, address: two.address(8), expectedDigest: digest },
+    ...{ bucketId: 9n, salt: SALT, generation: 2, orderId: 2n, capacityBytes: BigInt(16 * MIB) },
+  })
+  const outcomes = Promise.allSettled([completing, building])
+  await slow.reached(2)
+  await two.control.announceEpoch({ epoch: 2n })
+  slow.release()
+  const stale = { status: 'rejected', reason: { code: 'stale-epoch' } }
+  expect(await outcomes).toMatchObject([stale, stale])
+  await slow.close()
+  const { extents } = await two.control.listExtents({})
+  expect(extents).toMatchObject([{ extentId: 6n, recordCount: 0n }])
 })
 
 test('a damaged source is passed over for another that has the record whole', async () => {

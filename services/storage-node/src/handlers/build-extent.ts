@@ -11,6 +11,7 @@ import type { NodeContext } from '../node-context.ts'
  * Builds a new extent in scratch from other copies, verifies it, seals it and publishes it under
  * an id that was never used. Durable: the published extent. Repeating an order that was carried
  * out answers its report; whatever fails leaves nothing behind but a scratch file that is removed.
+ * A newer leader that is obeyed meanwhile ends it with `stale-epoch`.
  */
 export async function buildExtent(
   node: NodeContext,

@@ -9,7 +9,8 @@ import type { NodeContext } from '../node-context.ts'
 
 /**
  * Appends the records that this frozen copy lacks and another copy has. Durable: all of them.
- * Repeating the order after a failure adds only what is still missing.
+ * Repeating the order after a failure adds only what is still missing. Fetching takes minutes: a
+ * newer leader that is obeyed meanwhile ends it with `stale-epoch`.
  */
 export async function completeExtent(
   node: NodeContext,
@@ -17,7 +18,8 @@ export async function completeExtent(
   context: CallContext,
 ) {
   const extentId = checkExtent(node, request.address)
-  await node.store.checkEpoch(parseCount(request.epoch, 'epoch'))
+  const epoch = parseCount(request.epoch, 'epoch')
+  await node.store.checkEpoch(epoch)
   const records = await missingRecords(node, extentId, request.records.map(parseRecord))
   await fetchRecords(node, {
     records,
@@ -25,9 +27,10 @@ export async function completeExtent(
     requestId: context.requestId,
     signal: context.signal,
     deliver: async (record, slab) => {
-      await node.store.completeAppend(extentId, { ...record, slab })
+      await node.store.completeAppend(extentId, { ...record, slab }, { epoch })
     },
   })
+  await node.store.checkEpoch(epoch)
   // The extent is frozen already; this tells the digest of what it holds now.
   const report = await node.store.freeze(extentId)
   node.tellVolumeManager()
