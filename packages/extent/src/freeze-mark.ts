@@ -1,7 +1,10 @@
-import { mark, PAGE_SIZE_BYTES } from '@kura/core'
+import { mark, PAGE_SIZE_BYTES, type ErrorCode } from '@kura/core'
 import { freezeMarkPath } from './disk-paths.ts'
 import { encodePageZero, type PageZero } from './page-zero.ts'
 import type { StoreContext } from './store-context.ts'
+
+/** What a disk says that cannot take the mark now. */
+export const MARK_FAILURES: readonly ErrorCode[] = ['disk-suspect', 'disk-error', 'disk-full']
 
 /** Durable: the mark that no process ever appends for a client again, with a copy of page 0. */
 export async function writeFreezeMark(

@@ -2,7 +2,7 @@
 import { BLOCK_SIZE_BYTES_MAX, isKuraError, mark, type File } from '@kura/core'
 import { extentPath, freezeMarkPath } from './disk-paths.ts'
 import { scanRecords, type ScanResult } from './extent-scanner.ts'
-import { writeFreezeMark } from './freeze-mark.ts'
+import { MARK_FAILURES, writeFreezeMark } from './freeze-mark.ts'
 import type { PageZero } from './page-zero.ts'
 import { reportDamage, withSlab, type StoreContext } from './store-context.ts'
 import { UnsealedExtent } from './unsealed-extent.ts'
@@ -24,11 +24,9 @@ export async function recoverExtent(
     await tolerateSuspect(context.health.sync(file, 'the sync of a recovered extent'))
     mark('extent.recovery.after-sync', fields)
     const recovered = await scanFile(context, page, file)
-    if ((await context.disk.stat(freezeMarkPath(page.extentId))) === undefined) {
-      await tolerateSuspect(writeFreezeMark(context, page))
-    }
-    const extent = new UnsealedExtent(context, { page, path, file, recovered })
-    await extent.freeze()
+    const isMarked = await ensureFreezeMark(context, page)
+    const extent = new UnsealedExtent(context, { page, path, file, recovered, isMarked })
+    await extent.settleDigest()
     reportRecovery(context, page, recovered)
     mark('extent.recovery.done', fields)
     return extent
@@ -45,10 +43,21 @@ async function scanFile(context: StoreContext, page: PageZero, file: File): Prom
   )
 }
 
-async function tolerateSuspect(work: Promise<void>): Promise<void> {
-  await work.catch((error: unknown) => {
-    if (!isKuraError(error, 'disk-suspect', 'disk-error', 'disk-full')) throw error
-  })
+/** Whether the mark is there; where it could not be written, the next order tries again. */
+async function ensureFreezeMark(context: StoreContext, page: PageZero): Promise<boolean> {
+  if ((await context.disk.stat(freezeMarkPath(page.extentId))) !== undefined) return true
+  return await tolerateSuspect(writeFreezeMark(context, page))
+}
+
+/** Whether it was done. */
+async function tolerateSuspect(work: Promise<void>): Promise<boolean> {
+  try {
+    await work
+    return true
+  } catch (error) {
+    if (!isKuraError(error, ...MARK_FAILURES)) throw error
+    return false
+  }
 }
 
 /** What recovery found, told to the owner of the store. */

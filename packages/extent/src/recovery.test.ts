@@ -164,6 +164,47 @@ describe('the crash rule', () => {
   })
 })
 
+describe('a freeze mark that recovery could not write', () => {
+  async function recoverWithoutMark(code: string) {
+    const { memory } = await leaveOpen(blocks)
+    const faulty = new FaultyDisk(memory)
+    faulty.fail({ kind: 'writeFileDurably', path: /42\.frozen/, code })
+    const { store } = await openStore(faulty)
+    expect(await memory.stat('extents/42.frozen')).toBeUndefined()
+    const report = store.report(EXTENT)
+    expect(report).toMatchObject({ state: 'frozen', recordCount: blocks.length })
+    expect(report.digest).not.toBe('')
+    return { memory, store, digest: report.digest }
+  }
+
+  it('is written by the next order to freeze, so that page 0 has its copy', async () => {
+    const { memory, store, digest } = await recoverWithoutMark('ENOSPC')
+    expect(await store.freeze(EXTENT)).toMatchObject({ digest })
+    await store.close()
+    const next = memory.restart()
+    next.flipBit(FILE, 100)
+    const { store: found } = await openStore(next)
+    await expectBlocks(found, blocks)
+    await found.close()
+  })
+
+  it('is written by an order to seal, too', async () => {
+    const { memory, store, digest } = await recoverWithoutMark('ENOSPC')
+    await store.seal(EXTENT, digest)
+    expect(await memory.stat('extents/42.frozen')).toBeDefined()
+    await store.close()
+  })
+
+  it('does not keep a disk that takes no writes from being a source', async () => {
+    const { memory, store, digest } = await recoverWithoutMark('EIO')
+    expect(store.suspect).toBe(true)
+    expect(await store.freeze(EXTENT)).toMatchObject({ state: 'frozen', digest })
+    expect(await store.listRecords(EXTENT)).toHaveLength(blocks.length)
+    expect(await memory.stat('extents/42.frozen')).toBeUndefined()
+    await store.close()
+  })
+})
+
 describe('a seal that was interrupted before the cut', () => {
   async function interrupt(): Promise<{ memory: MemoryDisk; digest: string }> {
     const memory = await initialise(new MemoryDisk())

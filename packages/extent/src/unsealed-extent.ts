@@ -5,6 +5,7 @@
  */
 import {
   assert,
+  isKuraError,
   KuraError,
   PAGE_SIZE_BYTES,
   type BlockHash,
@@ -16,7 +17,7 @@ import type { Damage, ExtentReport, RecordToAppend } from './extent-report.ts'
 import type { Hole, ScanResult } from './extent-scanner.ts'
 import { ExtentWriter } from './extent-writer.ts'
 import type { Footer } from './footer.ts'
-import { writeFreezeMark } from './freeze-mark.ts'
+import { MARK_FAILURES, writeFreezeMark } from './freeze-mark.ts'
 import type { PageZero } from './page-zero.ts'
 import type { RecordIndex, RecordLocation } from './record-index.ts'
 import type { RecordTable } from './record-table.ts'
@@ -31,6 +32,8 @@ export interface UnsealedExtentOptions {
   readonly file: File
   /** What an earlier process left; undefined for an extent made by this one. */
   readonly recovered?: ScanResult
+  /** Whether the freeze mark is durable. Default: no. */
+  readonly isMarked?: boolean
 }
 
 export class UnsealedExtent implements Extent {
@@ -56,7 +59,7 @@ export class UnsealedExtent implements Extent {
     this.#file = options.file
     this.#recovered = options.recovered
     this.#state = options.recovered === undefined ? 'open' : 'frozen'
-    this.#isMarked = this.#state === 'frozen'
+    this.#isMarked = options.isMarked ?? false
     this.lastWrittenAtMs = options.page.createdAtMs
     if (options.recovered === undefined) this.#writer = this.#makeWriter()
   }
@@ -150,20 +153,36 @@ export class UnsealedExtent implements Extent {
   async #freeze(): Promise<void> {
     this.#state = 'frozen'
     await this.#writer?.stop()
-    if (!this.#isMarked) {
+    if (!this.#isMarked) await this.#markFrozen()
+    await this.settleDigest()
+  }
+
+  /**
+   * What an earlier process left is frozen without the mark, which only adds a copy of page 0: where
+   * it cannot be written, the records are served all the same and the next order tries again.
+   */
+  async #markFrozen(): Promise<void> {
+    try {
       this.#context.health.assertTrusted()
       await writeFreezeMark(this.#context, this.page)
       this.#isMarked = true
+    } catch (error) {
+      const isOptional = this.#recovered !== undefined
+      if (!isOptional || !isKuraError(error, ...MARK_FAILURES)) throw error
     }
+  }
+
+  /** What `freeze` tells of the records, without the mark. REQUIRES: a frozen extent. */
+  async settleDigest(): Promise<void> {
     if (this.#digest === '') this.#digest = await (await this.#verifiedIndex()).digest()
   }
 
   /** The sealed extent, durably. Throws `digest-mismatch`, `state-conflict`, `extent-full`. */
   async seal(expectedDigest: string): Promise<SealedExtent> {
-    if (this.#state !== 'frozen' || !this.#isMarked) {
-      throw this.#conflict('only a frozen extent is sealed')
-    }
+    if (this.#state !== 'frozen') throw this.#conflict('only a frozen extent is sealed')
     this.#context.health.assertTrusted()
+    // What recovery froze may have no mark yet, and needs no further order to get it.
+    if (!this.#isMarked) await this.freeze()
     this.#sealing ??= this.#seal(expectedDigest).finally(() => {
       this.#sealing = undefined
     })
