@@ -17,11 +17,11 @@ export class DamageList {
     return this.#byPlace.size
   }
 
-  /** True if this damage is news. */
+  /** True if this damage is news, as far as is remembered: beyond DAMAGES_MAX it always is. */
   add(damage: Damage, foundAtMs: number): boolean {
     const place = `${damage.extentId} ${damage.part} ${damage.offsetBytes}`
-    if (this.#byPlace.has(place) || this.#byPlace.size >= DAMAGES_MAX) return false
-    this.#byPlace.set(place, { damage, foundAtMs })
+    if (this.#byPlace.has(place)) return false
+    if (this.#byPlace.size < DAMAGES_MAX) this.#byPlace.set(place, { damage, foundAtMs })
     return true
   }
 

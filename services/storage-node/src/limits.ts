@@ -23,7 +23,7 @@ export const BACKGROUND_WAITERS_MAX = 64
 export const FETCH_TIMEOUT_MS = 10_000
 /** Records in one message of ListRecords. */
 export const RECORD_PAGE_MAX = 4096
-/** Damages remembered; a disk with more than this is beyond counting. */
+/** Damages remembered; what a disk has beyond this is logged, not counted. */
 export const DAMAGES_MAX = 10_000
 /** Damages told in one heartbeat. */
 export const DAMAGES_TOLD_MAX = 100
