@@ -7,7 +7,6 @@ import {
   KuraError,
   mark,
   type BlockHash,
-  type DiskLock,
   type ExtentId,
   type RecordSummary,
   type Slab,
@@ -17,7 +16,6 @@ import { extentPath, LOCK_PATH, PROBE_PATH } from './disk-paths.ts'
 import { composePageZero, createExtentFile } from './extent-file.ts'
 import type { Extent } from './extent.ts'
 import type {
-  Damage,
   DiskIdentity,
   DiskSpace,
   ExtentReport,
@@ -34,17 +32,14 @@ import { Scrubber } from './scrubber.ts'
 import { assertSameOrder, refusal } from './refusal.ts'
 import { clearScratch, loadExtents } from './start-store.ts'
 import type { StoreContext } from './store-context.ts'
-import { composeParts, type StoreParts } from './store-parts.ts'
+import { composeParts, releaseParts, type StoreParts } from './store-parts.ts'
 import { UnsealedExtent } from './unsealed-extent.ts'
 
 export class ExtentStore {
   readonly identity: DiskIdentity
   readonly #context: StoreContext
-  readonly #lock: DiskLock
-  readonly #closing: AbortController
-  readonly #background: ReadonlySet<Promise<unknown>>
+  readonly #parts: StoreParts
   readonly #extents: Map<ExtentId, Extent>
-  readonly #unopened: readonly Damage[]
   readonly #creating = new Map<ExtentId, Promise<void>>()
   /** Undefined while the scratch file is being made. */
   readonly #building = new Map<ExtentId, ScratchExtent | undefined>()
@@ -54,11 +49,8 @@ export class ExtentStore {
   private constructor(parts: StoreParts) {
     this.identity = parts.context.identity
     this.#context = parts.context
-    this.#lock = parts.lock
-    this.#closing = parts.closing
-    this.#background = parts.background
+    this.#parts = parts
     this.#extents = parts.extents
-    this.#unopened = parts.unopened
   }
 
   /**
@@ -68,14 +60,17 @@ export class ExtentStore {
    */
   static async open(options: ExtentStoreOptions): Promise<ExtentStore> {
     const lock = await options.disk.lock(LOCK_PATH)
+    let parts: StoreParts | undefined
     try {
       const identity = await readIdentity(options.disk, options.expected)
-      const parts = await composeParts(options, identity, lock)
+      parts = await composeParts(options, identity, lock)
       await clearScratch(parts.context)
       await loadExtents(parts)
       return new ExtentStore(parts)
     } catch (error) {
-      await lock.release()
+      if (parts === undefined) await lock.release()
+      // The error that ended the start is the one to tell.
+      else await releaseParts(parts).catch(() => undefined)
       if (systemCode(error) === '') throw error
       throw diskFailure(error, 'the disk could not be opened')
     }
@@ -268,7 +263,7 @@ export class ExtentStore {
     const { health } = this.#context
     const { failedSyncCount } = health
     const pass = await this.scrubber().finishPass()
-    const damages = [...this.#unopened, ...pass.damages]
+    const damages = [...this.#parts.unopened, ...pass.damages]
     if (damages.length === 0) await health.liftSuspicion(failedSyncCount)
     return { ...pass, damages }
   }
@@ -294,28 +289,23 @@ export class ExtentStore {
    * Waits for the I/O in flight and gives the disk back. What is open is frozen by the next start.
    */
   async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return
-    this.#closing.abort(new KuraError('shutting-down', 'the store is closing'))
-    await Promise.allSettled([...this.#creating.values(), ...this.#background])
+    if (this.#parts.closing.signal.aborted) return
+    this.#parts.closing.abort(new KuraError('shutting-down', 'the store is closing'))
+    await Promise.allSettled([...this.#creating.values(), ...this.#parts.background])
     await this.#context.epoch.settle()
     for (const scratch of this.#building.values()) await scratch?.discard()
-    for (const extent of this.#extents.values()) {
-      if (extent instanceof UnsealedExtent) await extent.close()
-    }
-    await this.#context.health.settle()
-    this.#context.files.closeAll()
-    await this.#lock.release()
+    await releaseParts(this.#parts)
   }
 
   #extent(extentId: ExtentId): Extent {
-    this.#closing.signal.throwIfAborted()
+    this.#parts.closing.signal.throwIfAborted()
     const extent = this.#extents.get(extentId)
     if (extent !== undefined) return extent
     throw new KuraError('extent-unknown', 'the disk has no such extent', { details: { extentId } })
   }
 
   #assertFree(extentId: ExtentId): void {
-    this.#closing.signal.throwIfAborted()
+    this.#parts.closing.signal.throwIfAborted()
     const isTaken =
       this.#extents.has(extentId) || this.#creating.has(extentId) || this.#building.has(extentId)
     if (!isTaken) return

@@ -265,6 +265,36 @@ function forgedRecord(pageOfCarrier: number): { page: Buffer } {
   return { page }
 }
 
+describe('a start that fails', () => {
+  it('keeps the lock until nothing of it works on the disk any more', async () => {
+    const memory = await initialise(new MemoryDisk())
+    const { store } = await openStore(memory)
+    await store.createExtent(specOf())
+    await store.createExtent(specOf({ extentId: OTHER }))
+    await store.close()
+    const disk = new FaultyDisk(memory.restart())
+    const held = disk.hold({ kind: 'file.sync', path: /42/ })
+    disk.fail({ kind: 'open', path: /43\.extent/, code: 'EMFILE' })
+    let isOver = false
+    const starting = openStore(disk).finally(() => {
+      isOver = true
+    })
+    starting.catch(() => undefined)
+    await held.reached
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(isOver).toBe(false)
+    await expect(disk.lock('LOCK')).rejects.toMatchObject({ code: 'locked' })
+    held.release()
+    await expect(starting).rejects.toMatchObject({ code: 'disk-error' })
+    const operationCount = disk.operations.length
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(disk.operations).toHaveLength(operationCount)
+    const { store: next } = await openStore(disk)
+    expect(next.reports()).toHaveLength(2)
+    await next.close()
+  })
+})
+
 describe('what a start does not understand', () => {
   it('is left alone and told: strange names, another disk, a newer format', async () => {
     const { memory } = await leaveOpen(blocks)

@@ -47,7 +47,10 @@ async function isOwnScratch(context: StoreContext, extentId: ExtentId): Promise<
   }
 }
 
-/** Every extent on the disk; what is not understood is told, left alone, and damage. */
+/**
+ * Every extent on the disk; what is not understood is told, left alone, and damage. Throws the first
+ * error once nothing runs any more; what was loaded until then is in `extents`, to be closed.
+ */
 export async function loadExtents(parts: StoreParts): Promise<void> {
   const { context, extents, unopened } = parts
   const waiting = await listExtentIds(context)
@@ -63,7 +66,14 @@ export async function loadExtents(parts: StoreParts): Promise<void> {
       reportDamage(context, damage, 'start')
     }
   }
-  await Promise.all(Array.from({ length: LOADS_MAX }, work))
+  const lanes = Array.from({ length: LOADS_MAX }, async () => {
+    await work().catch((error: unknown) => {
+      waiting.length = 0
+      throw error
+    })
+  })
+  const outcomes = await Promise.allSettled(lanes)
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
 async function listExtentIds(context: StoreContext): Promise<ExtentId[]> {

@@ -59,6 +59,17 @@ export async function composeParts(
   return { context, lock, closing, background, extents, unopened: [] }
 }
 
+/** Waits for the I/O in flight, closes every file and gives the lock back, whatever fails. */
+export async function releaseParts(parts: StoreParts): Promise<void> {
+  const { context, extents, lock } = parts
+  const unsealed = [...extents.values()].filter((extent) => extent instanceof UnsealedExtent)
+  const outcomes = await Promise.allSettled(unsealed.map((extent) => extent.close()))
+  await context.health.settle()
+  context.files.closeAll()
+  await lock.release()
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+}
+
 /** A record that is damaged on the medium is no longer one that closing may count on. */
 function noteDamage(extents: ReadonlyMap<ExtentId, Extent>, event: ExtentEvent): void {
   if (event.kind !== 'damage') return
