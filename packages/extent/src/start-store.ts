@@ -48,8 +48,8 @@ async function isOwnScratch(context: StoreContext, extentId: ExtentId): Promise<
 }
 
 /**
- * Every extent on the disk; what is not understood is told, left alone, and damage. Throws the first
- * error once nothing runs any more; what was loaded until then is in `extents`, to be closed.
+ * Every extent on the disk; what is not understood is told, left alone, and damage. Throws the
+ * first error once nothing runs any more; what was loaded by then is in `extents`, to be closed.
  */
 export async function loadExtents(parts: StoreParts): Promise<void> {
   const { context, extents, unopened } = parts

@@ -158,8 +158,8 @@ export class UnsealedExtent implements Extent {
   }
 
   /**
-   * What an earlier process left is frozen without the mark, which only adds a copy of page 0: where
-   * it cannot be written, the records are served all the same and the next order tries again.
+   * What an earlier process left is frozen without the mark, which only adds a copy of page 0:
+   * where it cannot be written, the records are served all the same and the next order tries again.
    */
   async #markFrozen(): Promise<void> {
     try {
