@@ -8,9 +8,10 @@ import type { ReadReport } from './read-blocks.ts'
 
 const READER = new URL('read-blocks.ts', import.meta.url).pathname
 /** Sums what `fincore` says of each extent. */
-const CACHED_PAGES =
-  `find "$1" -name '*.extent' -exec fincore --bytes --noheadings --output PAGES {} + | ` +
-  `awk '{ pages += $1 } END { print pages + 0 }'`
+const CACHED_PAGES = [
+  `find "$1" -name '*.extent' -exec fincore --bytes --noheadings --output PAGES {} +`,
+  `awk '{ pages += $1 } END { print pages + 0 }'`,
+].join(' | ')
 /** The zone goes on working meanwhile: a few pages may come back at once. */
 const CACHED_PAGES_MAX = 1_000
 
