@@ -16,8 +16,9 @@ const CACHED_PAGES = [
 const CACHED_PAGES_MAX = 1_000
 
 /**
- * Takes every extent of the zone out of the page cache, so that the next read of a stored byte comes
- * from the disk. `dd` with `nocache` and no blocks asks the kernel for just that; no root needed.
+ * Takes every extent of the zone out of the page cache, so that the next read of a stored byte
+ * comes from the disk. `dd` with `nocache` and no blocks asks the kernel for just that, and needs
+ * no root.
  */
 async function evictExtents(dataDir: string): Promise<void> {
   const evict = ['-exec', 'dd', 'if={}', 'iflag=nocache', 'count=0', 'status=none', ';']
