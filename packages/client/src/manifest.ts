@@ -126,7 +126,7 @@ function decode(bytes: Uint8Array): Manifest {
 
 function parseMessage(bytes: Uint8Array): Manifest {
   try {
-    return fromBinary(ManifestSchema, bytes)
+    return fromBinary(ManifestSchema, bytes, { readUnknownFields: false })
   } catch (cause) {
     throw new KuraError('format-invalid', 'the manifest cannot be decoded', { cause })
   }

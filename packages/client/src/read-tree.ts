@@ -41,13 +41,16 @@ async function* walkParts(
   }
 }
 
-/** Bytes of content below a directory, as its manifest says. */
+/** Bytes of content below a directory, as its manifest says. Throws `format-invalid` above 2^53. */
 export function contentBytesOf(manifest: TreeManifest): number {
   let sumBytes = 0
   for (const part of manifest.parts) sumBytes += Number(part.sizeBytes)
   for (const { kind } of manifest.entries) {
     const hasContent = kind.case === 'block' || kind.case === 'file' || kind.case === 'directory'
     if (hasContent) sumBytes += Number(kind.value.sizeBytes)
+  }
+  if (!Number.isSafeInteger(sumBytes)) {
+    throw new KuraError('format-invalid', 'a tree manifest names more bytes than there can be')
   }
   return sumBytes
 }

@@ -3,6 +3,8 @@ import {
   hashFromBytes,
   KuraError,
   parseBucketId,
+  parseCount,
+  parseTimeMs,
   type BlockHash,
   type BucketId,
   type Incarnation,
@@ -55,13 +57,13 @@ export function parseReceipt(
     bucketId: parseBucketId(message.bucketId),
     volumeKind: message.volumeKind,
     newlyStored: message.newlyStored,
-    lastPutMs: message.lastPutMs,
+    lastPutMs: parseTimeMs(message.lastPutMs, 'last_put_ms'),
     indexIncarnation: Object.freeze({
       number: message.indexIncarnation?.number ?? 0,
       random: message.indexIncarnation?.random ?? '',
     }),
     partition: message.partition,
-    position: Number(message.position),
+    position: parseCount(message.position, 'position'),
     zonesAcknowledged: Object.freeze([...message.zonesAcknowledged]),
   })
 }
@@ -78,7 +80,7 @@ export function parseBlockInfo(message: BlockInfoMessage, asked: BlockHash): Blo
     hash,
     sizeBytes: message.sizeBytes,
     plainCrc: message.plainCrc,
-    lastPutMs: message.lastPutMs,
+    lastPutMs: parseTimeMs(message.lastPutMs, 'last_put_ms'),
     bucketId: parseBucketId(message.bucketId),
   })
 }

@@ -40,8 +40,11 @@ export function encodeMember({ member, token }: AnnouncedMember): string {
 export function decodeMember(text: string): AnnouncedMember {
   const value = parseJson(text)
   if (!isRecord(value)) throw invalid('not a JSON object')
-  if (typeof value['formatVersion'] !== 'number') throw invalid('no format version')
-  if (value['formatVersion'] > FORMAT_VERSION) {
+  const { formatVersion } = value
+  if (typeof formatVersion !== 'number' || !Number.isInteger(formatVersion) || formatVersion < 1) {
+    throw invalid('no format version')
+  }
+  if (formatVersion > FORMAT_VERSION) {
     throw new KuraError('format-too-new', 'a member file of a newer Kura')
   }
   const { token } = value

@@ -1,6 +1,7 @@
 /** What identifies a record wherever it lies, and the digest of a set of them. */
 import { createHash } from 'node:crypto'
-import { hashToBytes, type BlockHash } from './ids.ts'
+import { hashFromBytes, hashToBytes, type BlockHash } from './ids.ts'
+import { parseBlockSize, parseTimeMs } from './parse-number.ts'
 
 export interface RecordSummary {
   readonly hash: BlockHash
@@ -8,6 +9,24 @@ export interface RecordSummary {
   /** CRC-32 (IEEE, as `zlib.crc32`) of the plain bytes. */
   readonly plainCrc: number
   readonly putAtMs: number
+}
+
+/**
+ * A record as messages carry it. Throws `invalid-hash`, or `invalid-argument` for what no extent
+ * holds.
+ */
+export function parseRecordSummary(message: {
+  readonly hash: Uint8Array
+  readonly sizeBytes: number
+  readonly plainCrc: number
+  readonly putAtMs: number
+}): RecordSummary {
+  return {
+    hash: hashFromBytes(message.hash),
+    sizeBytes: parseBlockSize(message.sizeBytes),
+    plainCrc: message.plainCrc,
+    putAtMs: parseTimeMs(message.putAtMs, 'put_at_ms'),
+  }
 }
 
 const DIGEST_ENTRY_BYTES = 40

@@ -5,7 +5,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { Metadata, status, type ServiceError, type StatusObject } from '@grpc/grpc-js'
 import { ERROR_CODES, isErrorCode, KuraError, type ErrorCode } from '@kura/core'
-import { ErrorDetailsSchema } from '@kura/proto'
+import { ErrorDetailsSchema, type ErrorDetails } from '@kura/proto'
 
 const TRAILER = 'kura-error-bin'
 
@@ -52,11 +52,20 @@ export function decodeRpcError(failure: ServiceError, method: string): KuraError
 }
 
 function decodeTrailer(trailer: Buffer, failure: ServiceError): KuraError {
-  const { code, message, hint, details } = fromBinary(ErrorDetailsSchema, trailer)
+  const { code, message, hint, details } = parseDetails(trailer)
   // A newer peer may know codes that we do not.
   return new KuraError(isErrorCode(code) ? code : 'internal', message, {
     cause: failure,
     details,
     ...(hint === '' ? {} : { hint }),
   })
+}
+
+/** Throws `protocol-violation`: who sends such a trailer is none of us. */
+function parseDetails(trailer: Buffer): ErrorDetails {
+  try {
+    return fromBinary(ErrorDetailsSchema, trailer)
+  } catch (cause) {
+    throw new KuraError('protocol-violation', 'the details of an error do not decode', { cause })
+  }
 }

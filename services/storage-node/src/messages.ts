@@ -1,37 +1,17 @@
 /** Between the messages of the contracts and the types of core: parsed once, here. */
 import {
-  hashFromBytes,
   hashToBytes,
   KuraError,
   parseBucketId,
+  parseCount,
   parseOrderId,
   type RecordSummary,
 } from '@kura/core'
 import type { Damage, ExtentReport, ExtentSpec } from '@kura/extent'
-import type {
-  BuildExtentRequest,
-  CreateExtentRequest,
-  RecordSummary as RecordMessage,
-} from '@kura/proto'
+import type { BuildExtentRequest, CreateExtentRequest } from '@kura/proto'
 import type { ExtentTarget } from './extent-address.ts'
 
 const SALT_PATTERN = /^[0-9a-f]{16}$/
-
-/** An integer that travelled as uint64. */
-export function parseCount(value: bigint, name: string): number {
-  const number = Number(value)
-  if (Number.isSafeInteger(number)) return number
-  throw new KuraError('invalid-argument', `${name} is above 2^53`)
-}
-
-export function parseRecord(message: RecordMessage): RecordSummary {
-  return {
-    hash: hashFromBytes(message.hash),
-    sizeBytes: message.sizeBytes,
-    plainCrc: message.plainCrc,
-    putAtMs: message.putAtMs,
-  }
-}
 
 export function encodeRecord(record: RecordSummary) {
   const { sizeBytes, plainCrc, putAtMs } = record

@@ -1,18 +1,11 @@
-import { GIB, KuraError, MIB, parseCellId, type CellId } from '@kura/core'
-import {
-  commonSettings,
-  integerSetting,
-  parsedSetting,
-  readSettings,
-  z,
-  type Environment,
-} from '@kura/runtime'
+import { GIB, KuraError, MIB, parseCellId } from '@kura/core'
+import { commonSettings, integerSetting, readSettings, z, type Environment } from '@kura/runtime'
 
 const HOUR_MS = 3_600_000
 
 const schema = z.object({
   ...commonSettings,
-  cellId: parsedSetting((text): CellId => parseCellId(Number(text))).default(parseCellId(1)),
+  cellId: integerSetting({ default: 1, min: 1, max: 1023 }).transform(parseCellId),
   /** Number of this instance within its cell. */
   instance: integerSetting({ default: 1, min: 1, max: 99 }),
   /** Space of one extent, allocated when its volume is born. */

@@ -2,6 +2,7 @@
 import {
   KuraError,
   parseBucketId,
+  parseCount,
   parseExtentId,
   parseVolumeId,
   type BucketId,
@@ -30,9 +31,9 @@ export function parseExtentReport(message: ExtentReportMessage): ExtentReport {
     volumeId: parseVolumeId(message.volumeId),
     bucketId: parseBucketId(message.bucketId),
     state: parseState(message.state),
-    recordCount: Number(message.recordCount),
-    lengthBytes: Number(message.lengthBytes),
-    capacityBytes: Number(message.capacityBytes),
+    recordCount: parseCount(message.recordCount, 'record_count'),
+    lengthBytes: parseCount(message.lengthBytes, 'length_bytes'),
+    capacityBytes: parseCount(message.capacityBytes, 'capacity_bytes'),
     digest: message.digest,
     canComplete: message.canComplete,
   })

@@ -1,6 +1,7 @@
 /** A heartbeat as core types: what one storage node says of itself every 500 ms. */
 import {
   KuraError,
+  parseCount,
   parseDiskUuid,
   parseOsdId,
   type DiskUuid,
@@ -39,15 +40,15 @@ export function parseHeartbeat(message: HeartbeatRequest): Heartbeat {
     diskUuid: parseDiskUuid(message.diskUuid),
     osdId: parseOsdId(message.osdId),
     domains: Object.freeze({ rack, power, vendor, firmware }),
-    epoch: Number(message.epoch),
+    epoch: parseCount(message.epoch, 'epoch'),
     processId: message.processId,
     suspect: message.suspect,
     fullness: parseFullness(message.fullness),
-    totalBytes: Number(message.totalBytes),
-    freeBytes: Number(message.freeBytes),
+    totalBytes: parseCount(message.totalBytes, 'total_bytes'),
+    freeBytes: parseCount(message.freeBytes, 'free_bytes'),
     unsealed: new Map(unsealed.map((report) => [report.extentId, report])),
     damages: message.damages,
-    damageCount: Number(message.damageCount),
+    damageCount: parseCount(message.damageCount, 'damage_count'),
     rpcAddress: message.rpcAddress,
     blockAddress: message.blockAddress,
   })

@@ -12,9 +12,9 @@ import {
   type Volume,
   type VolumeId,
 } from '@kura/core'
-import { hashFromBytes, hashToBytes, isKuraError } from '@kura/core'
+import { hashToBytes, isKuraError, parseRecordSummary } from '@kura/core'
 import type { AddressBook } from '@kura/coordination'
-import { StorageNode, type RecordSummary as RecordMessage } from '@kura/proto'
+import { StorageNode } from '@kura/proto'
 import { createRpcClient, type ProcessIdentity, type RpcClientOf } from '@kura/rpc'
 import type { DiskView } from './disk-view.ts'
 import { parseExtentReport, type ExtentReport } from './extent-report.ts'
@@ -114,7 +114,7 @@ export class StorageNodes {
     const client = this.#client(place.diskUuid)
     const pages = client.listRecords(request, { ...options, timeoutMs: LIST_TIMEOUT_MS })
     for await (const page of pages) {
-      for (const record of page.records) records.push(parseRecord(record))
+      for (const record of page.records) records.push(parseRecordSummary(record))
     }
     return records
   }
@@ -236,15 +236,6 @@ export class StorageNodes {
       if (isKuraError(error, 'unavailable')) return undefined
       throw error
     }
-  }
-}
-
-function parseRecord(message: RecordMessage): RecordSummary {
-  return {
-    hash: hashFromBytes(message.hash),
-    sizeBytes: message.sizeBytes,
-    plainCrc: message.plainCrc,
-    putAtMs: message.putAtMs,
   }
 }
 

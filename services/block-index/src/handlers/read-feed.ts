@@ -20,7 +20,8 @@ export function readFeed(parts: HandlerParts): BlockIndexHandlers['readFeed'] {
   }
 }
 
-function parseQuery(request: ReadFeedRequest): FeedQuery {
+/** Throws `invalid-argument`. */
+export function parseQuery(request: ReadFeedRequest): FeedQuery {
   if (request.partition >= FEED_PARTITION_COUNT) {
     throw new KuraError('invalid-argument', 'a feed partition is 0 to 15', {
       details: { partition: request.partition },

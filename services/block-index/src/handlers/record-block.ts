@@ -12,7 +12,8 @@ export function recordBlock(parts: HandlerParts): BlockIndexHandlers['recordBloc
   }
 }
 
-function parsePut(request: RecordBlockRequest): BlockPut {
+/** Throws `invalid-argument`, `invalid-hash`, `block-empty` and `block-too-large`. */
+export function parsePut(request: RecordBlockRequest): BlockPut {
   const { sizeBytes } = request
   if (sizeBytes === 0) throw new KuraError('block-empty', 'a block has at least one byte')
   if (sizeBytes > BLOCK_SIZE_BYTES_MAX) {

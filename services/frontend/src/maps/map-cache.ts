@@ -3,13 +3,18 @@
  * off the request path, some time after a change; an older map than the last is as good a start.
  */
 import { join } from 'node:path'
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { parseCellId, toKuraError, type CellId, type Clock } from '@kura/core'
 import { CellMapUpdateSchema, ZoneMapSchema } from '@kura/proto'
 import { Worker, type Logger } from '@kura/runtime'
 import { MAP_CACHE_WRITE_MS } from '../limits.ts'
 import { readMapFile, writeMapFile } from './map-file.ts'
-import { encodeSnapshot, parseCellMapChange, parseZoneMap } from './map-messages.ts'
+import {
+  decodeMapMessage,
+  encodeSnapshot,
+  parseCellMapChange,
+  parseZoneMap,
+} from './map-messages.ts'
 import type { ZoneMaps } from './zone-maps.ts'
 
 export interface MapCacheOptions {
@@ -66,7 +71,7 @@ export class MapCache {
   async #loadZone(): Promise<void> {
     const bytes = await readMapFile(this.#path('zone'))
     if (bytes === undefined) return
-    const map = fromBinary(ZoneMapSchema, bytes)
+    const map = decodeMapMessage(ZoneMapSchema, bytes)
     // The directory of another zone would name other cells.
     if (map.pocket !== this.#options.pocket || map.zone !== this.#options.zone) return
     this.#options.maps.takeWeights(parseZoneMap(map))
@@ -75,7 +80,7 @@ export class MapCache {
   async #loadCell(cellId: CellId): Promise<void> {
     const bytes = await readMapFile(this.#path(cellId))
     if (bytes === undefined) return
-    const change = parseCellMapChange(fromBinary(CellMapUpdateSchema, bytes))
+    const change = parseCellMapChange(decodeMapMessage(CellMapUpdateSchema, bytes))
     if (change.cellId === cellId) this.#options.maps.takeChange(change)
   }
 

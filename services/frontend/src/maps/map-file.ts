@@ -21,18 +21,19 @@ export async function readMapFile(path: string): Promise<Uint8Array | undefined>
 /** Durable: bytes and directory entry. Replaces what was there in one step. */
 export async function writeMapFile(path: string, message: Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
-  await writeAndSync(`${path}.new`, [encodeHead(message), message])
+  await writeAndSync(`${path}.new`, encodeMapFile(message))
   await rename(`${path}.new`, path)
   await syncDirectory(dirname(path))
 }
 
-function encodeHead(message: Uint8Array): Buffer {
+/** Head and message. */
+export function encodeMapFile(message: Uint8Array): readonly Uint8Array[] {
   const head = Buffer.alloc(HEAD_BYTES)
   MAGIC.copy(head)
   head.writeUInt32LE(FORMAT_VERSION, 8)
   head.writeUInt32LE(message.length, 12)
   head.writeUInt32LE(crc32(message), 16)
-  return head
+  return [head, message]
 }
 
 export function decodeMapFile(bytes: Buffer): Uint8Array {

@@ -1,9 +1,15 @@
 /** Map messages as they travel, parsed into the types of the core vocabulary and back. */
-import type { MessageInitShape } from '@bufbuild/protobuf'
+import {
+  fromBinary,
+  type DescMessage,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf'
 import {
   KuraError,
   parseBucketId,
   parseCellId,
+  parseCount,
   parseDiskUuid,
   parseExtentId,
   parseOsdId,
@@ -35,9 +41,21 @@ const VOLUME_STATES: readonly VolumeState[] = ['creating', 'open', 'closing', 'c
 const EXTENT_STATES: readonly ExtentState[] = ['building', 'in-force', 'source', 'retired']
 const DISK_STATES: readonly DiskState[] = ['joining', 'in-service', 'suspect', 'draining', 'out']
 
+/** A message from a file. Throws `format-invalid`. */
+export function decodeMapMessage<T extends DescMessage>(
+  schema: T,
+  bytes: Uint8Array,
+): MessageShape<T> {
+  try {
+    return fromBinary(schema, bytes, { readUnknownFields: false })
+  } catch (cause) {
+    throw new KuraError('format-invalid', 'a map does not decode', { cause })
+  }
+}
+
 export function parseZoneMap(map: ZoneMap): CellWeights {
   const weights = map.cells.map(({ cellId, weight }) => [parseCellId(cellId), weight] as const)
-  return { version: Number(map.version), weights: new Map(weights) }
+  return { version: parseCount(map.version, 'version'), weights: new Map(weights) }
 }
 
 export function parseCellMapChange(update: CellMapUpdate): CellMapChange {
@@ -45,8 +63,8 @@ export function parseCellMapChange(update: CellMapUpdate): CellMapChange {
     cellId: parseCellId(update.cellId),
     incarnation: parseIncarnation(update.incarnation),
     snapshot: update.snapshot,
-    fromVersion: Number(update.fromVersion),
-    toVersion: Number(update.toVersion),
+    fromVersion: parseCount(update.fromVersion, 'from_version'),
+    toVersion: parseCount(update.toVersion, 'to_version'),
     volumes: update.volumes.map(parseVolumeEntry),
     disks: update.disks.map(parseDiskEntry),
     lastPart: update.lastPart,
@@ -75,8 +93,8 @@ export function parseVolumeEntry(entry: VolumeEntry): MapVolume {
     bucketId: parseBucketId(entry.bucketId),
     state: parseWord(VOLUME_STATES, entry.state),
     generation: entry.generation,
-    capacityBytes: Number(entry.capacityBytes),
-    usedBytes: Number(entry.usedBytes),
+    capacityBytes: parseCount(entry.capacityBytes, 'capacity_bytes'),
+    usedBytes: parseCount(entry.usedBytes, 'used_bytes'),
     extents: entry.extents.map((extent) => ({
       extentId: parseExtentId(extent.extentId),
       diskUuid: parseDiskUuid(extent.diskUuid),
@@ -98,8 +116,8 @@ export function parseDiskEntry(entry: DiskEntry): DiskInfo {
     },
     state: parseWord(DISK_STATES, entry.state),
     reachable: entry.reachable,
-    totalBytes: Number(entry.totalBytes),
-    freeBytes: Number(entry.freeBytes),
+    totalBytes: parseCount(entry.totalBytes, 'total_bytes'),
+    freeBytes: parseCount(entry.freeBytes, 'free_bytes'),
   }
 }
 

@@ -1,4 +1,12 @@
-import { hashToBytes, KuraError, parseBucketId, type BlockHash, type BucketId } from '@kura/core'
+import {
+  hashToBytes,
+  KuraError,
+  parseBlockSize,
+  parseBucketId,
+  parseTimeMs,
+  type BlockHash,
+  type BucketId,
+} from '@kura/core'
 import type { BlockRow } from '@kura/proto'
 import { callIndex } from '../call-index.ts'
 import type { FrontendContext } from '../frontend-context.ts'
@@ -30,7 +38,9 @@ export async function locateBlock(
   return parseRow(hash, located.row)
 }
 
-function parseRow(hash: BlockHash, row: BlockRow): LocatedBlock {
-  const { sizeBytes, plainCrc, lastPutMs } = row
+export function parseRow(hash: BlockHash, row: BlockRow): LocatedBlock {
+  const { plainCrc } = row
+  const lastPutMs = parseTimeMs(row.lastPutMs, 'last_put_ms')
+  const sizeBytes = parseBlockSize(row.sizeBytes)
   return { hash, bucketId: parseBucketId(row.bucketId), sizeBytes, plainCrc, lastPutMs }
 }

@@ -1,5 +1,5 @@
+import { parseCount } from '@kura/core'
 import type { AnnounceEpochRequest } from '@kura/proto'
-import { parseCount } from '../messages.ts'
 import type { NodeContext } from '../node-context.ts'
 
 /** Durable: the epoch; an older one is `stale-epoch` from now on, also after a restart. */

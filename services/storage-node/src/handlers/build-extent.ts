@@ -1,10 +1,10 @@
-import { isKuraError, type ExtentId } from '@kura/core'
+import { isKuraError, parseCount, parseRecordSummary, type ExtentId } from '@kura/core'
 import type { ExtentReport } from '@kura/extent'
 import type { BuildExtentRequest } from '@kura/proto'
 import type { CallContext } from '@kura/rpc'
 import { checkDisk } from '../extent-address.ts'
 import { fetchRecords } from '../fetch-records.ts'
-import { encodeReport, parseCount, parseExtentSpec, parseRecord } from '../messages.ts'
+import { encodeReport, parseExtentSpec } from '../messages.ts'
 import type { NodeContext } from '../node-context.ts'
 
 /**
@@ -27,7 +27,7 @@ export async function buildExtent(
   const scratch = await node.store.beginBuild(parseExtentSpec(request, target))
   try {
     await fetchRecords(node, {
-      records: request.records.map(parseRecord),
+      records: request.records.map(parseRecordSummary),
       sources: request.sources,
       requestId: context.requestId,
       signal: context.signal,

@@ -1,10 +1,10 @@
-import { isKuraError } from '@kura/core'
+import { isKuraError, parseCount, parseRecordSummary } from '@kura/core'
 import type { ExtentId, RecordSummary } from '@kura/core'
 import type { CompleteExtentRequest } from '@kura/proto'
 import type { CallContext } from '@kura/rpc'
 import { checkExtent } from '../extent-address.ts'
 import { fetchRecords } from '../fetch-records.ts'
-import { encodeReport, parseCount, parseRecord } from '../messages.ts'
+import { encodeReport } from '../messages.ts'
 import type { NodeContext } from '../node-context.ts'
 
 /**
@@ -20,7 +20,7 @@ export async function completeExtent(
   const extentId = checkExtent(node, request.address)
   const epoch = parseCount(request.epoch, 'epoch')
   await node.store.checkEpoch(epoch)
-  const records = await missingRecords(node, extentId, request.records.map(parseRecord))
+  const records = await missingRecords(node, extentId, request.records.map(parseRecordSummary))
   await fetchRecords(node, {
     records,
     sources: request.sources,

@@ -1,6 +1,7 @@
+import { parseCount } from '@kura/core'
 import type { SealExtentRequest } from '@kura/proto'
 import { checkExtent } from '../extent-address.ts'
-import { encodeReport, parseCount } from '../messages.ts'
+import { encodeReport } from '../messages.ts'
 import type { NodeContext } from '../node-context.ts'
 
 /** Durable: index, chunk CRCs, footer. Throws `digest-mismatch` where the records differ. */
