@@ -15,7 +15,12 @@ interface Suite {
   readonly timeoutMs: number
   /** Suites that start real zones run one file at a time: they share two cores. */
   readonly isSerial?: boolean
+  readonly env?: Readonly<Record<string, string>>
 }
+
+/** The fuzzers run in both: some in `unit`, the rest, from another seed, in `long`. */
+const FUZZERS = '{packages,services}/*/src/**/*.fuzz.test.ts'
+const LONG_FUZZING = { KURA_FUZZ_EXECUTIONS: '180000', KURA_FUZZ_SEED: '2' }
 
 function project(suite: Suite) {
   return {
@@ -26,7 +31,7 @@ function project(suite: Suite) {
       testTimeout: suite.timeoutMs,
       hookTimeout: suite.timeoutMs,
       fileParallelism: suite.isSerial !== true,
-      env: { KURA_VERIFY: 'all' },
+      env: { KURA_VERIFY: 'all', ...suite.env },
     },
   }
 }
@@ -36,7 +41,11 @@ export default defineConfig({
     projects: [
       project({
         name: 'unit',
-        include: ['{packages,services}/*/src/**/*.test.ts', 'deploy/*/src/**/*.test.ts'],
+        include: [
+          '{packages,services}/*/src/**/*.test.ts',
+          'deploy/*/src/**/*.test.ts',
+          'test/fuzz/*.test.ts',
+        ],
         timeoutMs: 20 * SECOND,
       }),
       project({ name: 'tidy', include: ['test/tidy/*.test.ts'], timeoutMs: MINUTE }),
@@ -60,9 +69,10 @@ export default defineConfig({
       }),
       project({
         name: 'long',
-        include: ['test/long/**/*.test.ts'],
+        include: ['test/long/**/*.test.ts', 'test/fuzz/*.test.ts', FUZZERS],
         timeoutMs: 60 * MINUTE,
         isSerial: true,
+        env: LONG_FUZZING,
       }),
     ],
   },

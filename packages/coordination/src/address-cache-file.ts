@@ -48,7 +48,8 @@ export class AddressCacheFile {
   }
 }
 
-function parseMembers(text: string): Member[] {
+/** Throws `format-invalid`. */
+export function parseMembers(text: string): Member[] {
   try {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null && 'members' in value) {

@@ -1,5 +1,7 @@
 export { CHANGING_OPERATIONS, FaultyDisk } from './faulty-disk.ts'
 export type { DiskOperation, DiskOperationKind, Fault, FaultMatch } from './faulty-disk.ts'
+export { fuzzDecoder } from './fuzz/fuzz-decoder.ts'
+export type { FuzzedDecoder, FuzzResult } from './fuzz/fuzz-decoder.ts'
 export { ManualClock } from './manual-clock.ts'
 export { MemoryDisk } from './memory-disk.ts'
 export type { MemoryDiskOptions } from './memory-disk.ts'

@@ -155,7 +155,8 @@ export class ServerConnection {
   }
 }
 
-function decodeRequest(frame: Frame): RequestHeader {
+/** Throws `protocol-violation`. */
+export function decodeRequest(frame: Frame): RequestHeader {
   try {
     return fromBinary(RequestHeaderSchema, frame.message)
   } catch (cause) {
