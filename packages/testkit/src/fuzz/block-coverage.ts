@@ -9,7 +9,7 @@ import { setFlagsFromString } from 'node:v8'
 /** Sources of this workspace, without the fuzzer's own. */
 const OWN_SOURCE = /\/(packages|services)\/[^/]+\/src\//
 const HARNESS_SOURCE =
-  /\/testkit\/src\/(fuzz\/(block-coverage|fuzz-decoder|judge-decoder|mutate-bytes)|seeded-random)\.ts$|\.fuzz\.test\.ts$/
+  /\/testkit\/src\/(fuzz\/[a-z-]+(?<!\.test)|seeded-random)\.ts$|\.fuzz\.test\.ts$/
 
 /** One for the process, and for good: what was compiled under one session is blind to the next. */
 let session: Session | undefined

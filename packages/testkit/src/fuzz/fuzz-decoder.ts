@@ -14,7 +14,7 @@ const EXECUTIONS_DEFAULT = 20_000
 const FAST_CHECK_SHARE = 4
 const SIZE_BYTES_MAX = 4096
 const CORPUS_MAX = 500
-/** Executions between two looks at the coverage: few while there is news, many when there is none. */
+/** Executions between two looks at the coverage: the fewer, the more news there was. */
 const BATCH_MIN = 16
 const BATCH_MAX = 1024
 
@@ -22,7 +22,7 @@ export interface FuzzedDecoder extends Decoder {
   readonly name: string
   /** Valid inputs, at least one. */
   readonly seeds: readonly Uint8Array[]
-  /** Makes lengths and checksums right, so that changes get past them; used on every other input. */
+  /** Makes lengths and checksums right, so that changes get past them; for every other input. */
   readonly repair?: ((bytes: Buffer) => Buffer) | undefined
   /** Words that change what the decoder does. */
   readonly words?: readonly string[] | undefined
