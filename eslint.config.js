@@ -47,6 +47,7 @@ const SEAM_OWNERS = {
     'packages/rpc/src/**',
     'packages/runtime/src/address.ts',
     'packages/runtime/src/admin-server.ts',
+    'services/frontend/src/grpc/**',
     'services/frontend/src/http/**',
   ],
   processes: ['packages/extent/src/node-disk.ts'],

@@ -1,4 +1,6 @@
+export * from './gen/grpc/health/v1/health_pb.js'
 export * from './gen/kura/v1/block_index_pb.js'
+export * from './gen/kura/v1/block_store_pb.js'
 export * from './gen/kura/v1/block_transport_pb.js'
 export * from './gen/kura/v1/common_pb.js'
 export * from './gen/kura/v1/manifest_pb.js'

@@ -15,7 +15,7 @@ const SETUP_MIB = 1024
 /** Open extents of a new zone, at most, and something to store. */
 const ZONE_MIB = 8 * 1024 + 1024
 const DEFAULT_PORT_BASE = 7420
-const PORT_NAMES = ['HTTP', 'block transport', 'zone master']
+const PORT_NAMES = ['HTTP', 'block transport', 'zone master', 'gRPC']
 
 const RUN_TOOLS = { fallocate: 'util-linux', flock: 'util-linux', git: 'git' }
 const BUILD_TOOLS = { python3: 'python3', make: 'make', 'g++': 'g++', npm: 'npm' }
@@ -50,7 +50,7 @@ export async function checkStart(args) {
   const isNew = !existsSync(join(dataDir, 'ZONE'))
   if (isNew && !isOptionGiven(args, '--bucket-size')) checkSpace(dataDir, ZONE_MIB, 'a new zone')
   const base = Number(option(args, '--port-base') ?? DEFAULT_PORT_BASE)
-  if (!Number.isInteger(base) || base < 0 || base > 65533) fail('--port-base is 0 to 65533')
+  if (!Number.isInteger(base) || base < 0 || base > 65532) fail('--port-base is 0 to 65532')
   if (base === 0) return
   for (const [index, name] of PORT_NAMES.entries()) await checkPort(base + index, name)
 }

@@ -108,6 +108,7 @@ test('npm start prints the ready line that the README shows', () => {
     .replaceAll(`127.0.0.1:${PORT_BASE}`, README_HTTP)
     .replaceAll(`127.0.0.1:${PORT_BASE + 1}`, '127.0.0.1:7421')
     .replaceAll(`127.0.0.1:${PORT_BASE + 2}`, '127.0.0.1:7422')
+    .replaceAll(`127.0.0.1:${PORT_BASE + 3}`, '127.0.0.1:7423')
   expect(shown).toMatch(patternOf(expected))
 })
 

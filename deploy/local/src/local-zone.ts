@@ -43,7 +43,7 @@ export interface LocalZoneOptions {
   /** Storage nodes per cell, at least 3. */
   readonly nodes?: number | undefined
   readonly bucketSizeBytes?: number | undefined
-  /** HTTP, block transport and zone master take this port and the two after it; 0: free ones. */
+  /** HTTP, blocks, zone master and gRPC take this port and the three after it; 0: free ones. */
   readonly portBase?: number | undefined
   /** Whether a dead service is started again. Default true. */
   readonly restarts?: boolean | undefined

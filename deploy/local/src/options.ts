@@ -31,7 +31,7 @@ Options:
   --bucket-size SIZE  bytes of a bucket, 16MiB to 1GiB (default: 256MiB with one cell); the zone
                       preallocates at most 30 times this for each cell
   --port-base N       HTTP listens at N (default 7420), the block transport at N+1, the zone master
-                      at N+2; 0 takes free ports
+                      at N+2, gRPC at N+3; 0 takes free ports
   --no-restart        a service that dies stays dead
   --demo PATH         the demo; with its own data, which is removed when all went well
   --help              this text

@@ -19,8 +19,8 @@ export async function serveZone(options: ServeZoneOptions): Promise<number> {
   const { mostBytes } = preallocation(zone.shape.cells, zone.shape.bucketSizeBytes)
   const taken = describeBytes(await zone.allocatedBytes())
   tell(`${taken} on disk, of which open buckets take at most ${describeBytes(mostBytes)}`)
-  const { http, block, zoneMaster } = zone.endpoints
-  tell(`ready: http ${http} · blocks ${block} · zone master ${zoneMaster}`)
+  const { http, block, grpc, zoneMaster } = zone.endpoints
+  tell(`ready: http ${http} · blocks ${block} · grpc ${grpc} · zone master ${zoneMaster}`)
   tell(`try: curl -sS --data-binary 'hello, kura' http://${http}/v1/blocks`)
   const reason = await stop.wait()
   tell(`stopping (${reason})`)

@@ -12,6 +12,7 @@ export interface Endpoints {
   readonly zone: string
   readonly http: string
   readonly block: string
+  readonly grpc: string
   readonly zoneMaster: string
   readonly frontendAdmin: string
 }
@@ -30,7 +31,12 @@ export async function chooseListeners(
   const ports = await chooseFreePorts(names.length)
   const listeners = new Map(names.map((name, index) => [name, `${HOST}:${ports[index]}`]))
   if (portBase === 0) return listeners
-  const fixed = ['frontend-1 HTTP_ADDRESS', 'frontend-1 BLOCK_ADDRESS', 'zone-master-1 RPC_ADDRESS']
+  const fixed = [
+    'frontend-1 HTTP_ADDRESS',
+    'frontend-1 BLOCK_ADDRESS',
+    'zone-master-1 RPC_ADDRESS',
+    'frontend-1 GRPC_ADDRESS',
+  ]
   for (const [index, name] of fixed.entries()) {
     await checkPort(portBase + index, name)
     listeners.set(name, `${HOST}:${portBase + index}`)
@@ -50,6 +56,7 @@ export function describeEndpoints(listeners: Listeners): Endpoints {
     zone: ZONE,
     http: addressOf(listeners, 'frontend-1', 'HTTP_ADDRESS'),
     block: addressOf(listeners, 'frontend-1', 'BLOCK_ADDRESS'),
+    grpc: addressOf(listeners, 'frontend-1', 'GRPC_ADDRESS'),
     zoneMaster: addressOf(listeners, 'zone-master-1', 'RPC_ADDRESS'),
     frontendAdmin: addressOf(listeners, 'frontend-1', 'ADMIN_ADDRESS'),
   }

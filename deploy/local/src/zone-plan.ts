@@ -76,7 +76,10 @@ export function planServices(shape: ZoneShape): readonly ServicePlan[] {
     instancePlan('zone-master', ['RPC_ADDRESS']),
     ...cellIds.flatMap((cellId) => nodePlans(cellId, shape.nodes)),
     ...cellIds.map((cellId) => managerPlan(cellId, shape)),
-    { ...instancePlan('frontend', ['BLOCK_ADDRESS', 'HTTP_ADDRESS']), hasGenesis: false },
+    {
+      ...instancePlan('frontend', ['BLOCK_ADDRESS', 'HTTP_ADDRESS', 'GRPC_ADDRESS']),
+      hasGenesis: false,
+    },
   ]
 }
 

@@ -7,7 +7,8 @@ import { Metadata, status, type ServiceError, type StatusObject } from '@grpc/gr
 import { ERROR_CODES, isErrorCode, KuraError, type ErrorCode } from '@kura/core'
 import { ErrorDetailsSchema, type ErrorDetails } from '@kura/proto'
 
-const TRAILER = 'kura-error-bin'
+/** The metadata key of `ErrorDetails`, at every door that speaks gRPC. */
+export const ERROR_TRAILER = 'kura-error-bin'
 
 /**
  * What a status means that carries no trailer, so comes from the transport and not from a handler.
@@ -25,8 +26,8 @@ const CODE_OF_BARE_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, Erro
   [status.UNIMPLEMENTED, 'unavailable'],
 ])
 
-/** The gRPC status of an error, with the error itself in its trailer. */
-export function encodeRpcError(error: KuraError): StatusObject {
+/** An error as the bytes of its trailer. */
+export function encodeErrorTrailer(error: KuraError): Uint8Array {
   const details = create(ErrorDetailsSchema, {
     code: error.code,
     message: error.message,
@@ -35,14 +36,19 @@ export function encodeRpcError(error: KuraError): StatusObject {
       Object.entries(error.details).map(([name, value]) => [name, String(value)]),
     ),
   })
+  return toBinary(ErrorDetailsSchema, details)
+}
+
+/** The gRPC status of an error, with the error itself in its trailer. */
+export function encodeRpcError(error: KuraError): StatusObject {
   const metadata = new Metadata()
-  metadata.set(TRAILER, Buffer.from(toBinary(ErrorDetailsSchema, details)))
+  metadata.set(ERROR_TRAILER, Buffer.from(encodeErrorTrailer(error)))
   return { code: ERROR_CODES[error.code].grpcStatus, details: error.message, metadata }
 }
 
 /** The error that the peer's handler threw, or what the transport's status means. */
 export function decodeRpcError(failure: ServiceError, method: string): KuraError {
-  const trailer = failure.metadata?.get(TRAILER)[0]
+  const trailer = failure.metadata?.get(ERROR_TRAILER)[0]
   if (trailer instanceof Buffer) return decodeTrailer(trailer, failure)
   const code = CODE_OF_BARE_STATUS.get(failure.code) ?? 'internal'
   return new KuraError(code, `${method}: ${failure.details}`, {

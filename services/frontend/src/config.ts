@@ -15,6 +15,7 @@ const schema = z.object({
   /** The application listener of the block transport. */
   blockAddress: addressSetting('127.0.0.1:7421'),
   httpAddress: addressSetting('127.0.0.1:7420'),
+  grpcAddress: addressSetting('127.0.0.1:7423'),
   /** Blocks of any size that are held at once: puts and gets under way. */
   largeSlabs: integerSetting({ default: 32, min: 2, max: 512 }),
   /** Further blocks of at most 64 KiB. */

@@ -15,6 +15,7 @@ import { BlockClient, BlockServer } from '@kura/transport'
 import { handleExchange } from './block/block-door.ts'
 import type { FrontendConfig } from './config.ts'
 import type { FrontendContext } from './frontend-context.ts'
+import { GrpcDoor } from './grpc/grpc-door.ts'
 import { HttpDoor } from './http/http-door.ts'
 import { ADMISSION_WAITERS_MAX, DRAIN_MS_MAX } from './limits.ts'
 import { createLoggers, type FrontendLoggers } from './logger.ts'
@@ -62,6 +63,7 @@ export class Frontend implements Service {
   #admin: AdminServer | undefined
   #blockServer: BlockServer | undefined
   #httpDoor: HttpDoor | undefined
+  #grpcDoor: GrpcDoor | undefined
   #announcement: Announcement | undefined
   #isStopping = false
 
@@ -100,10 +102,11 @@ export class Frontend implements Service {
   }
 
   /** `host:port` of each listener, once started. */
-  get addresses(): { readonly block: string; readonly http: string; readonly admin: string } {
+  get addresses(): Readonly<Record<'block' | 'http' | 'grpc' | 'admin', string>> {
     return {
       block: this.#blockServer?.address ?? '',
       http: this.#httpDoor?.address ?? '',
+      grpc: this.#grpcDoor?.address ?? '',
       admin: this.#admin?.address ?? '',
     }
   }
@@ -138,6 +141,7 @@ export class Frontend implements Service {
     await Promise.all([
       this.#blockServer?.close({ graceMs: DRAIN_MS_MAX }),
       this.#httpDoor?.close({ graceMs: DRAIN_MS_MAX }),
+      this.#grpcDoor?.close({ graceMs: DRAIN_MS_MAX }),
     ])
     await this.#watchers?.stop()
     await this.#mapCache.stop()
@@ -203,10 +207,11 @@ export class Frontend implements Service {
 
   async #listen(frontend: FrontendContext): Promise<void> {
     const config = this.#config
+    const readiness = async () => await readinessOf(frontend, { isStopping: this.#isStopping })
     this.#admin = await AdminServer.listen({
       address: config.adminAddress,
       metrics: this.#metrics.metrics,
-      readiness: async () => await readinessOf(frontend, { isStopping: this.#isStopping }),
+      readiness,
     })
     this.#blockServer = await BlockServer.listen({
       address: config.blockAddress,
@@ -218,6 +223,11 @@ export class Frontend implements Service {
       clock: this.#clock,
     })
     this.#httpDoor = await HttpDoor.listen({ address: config.httpAddress, frontend })
+    this.#grpcDoor = await GrpcDoor.listen({
+      address: config.grpcAddress,
+      frontend,
+      isReady: async () => (await readiness()).length === 0,
+    })
   }
 
   #createMetrics(): FrontendMetrics {
@@ -225,6 +235,7 @@ export class Frontend implements Service {
       slabsUsed: () => this.#slabs.usedCount,
       admissionWaiters: () => this.#slabs.waiterCount,
       blockConnections: () => this.#blockServer?.connectionCount ?? 0,
+      grpcConnections: () => this.#grpcDoor?.connectionCount ?? 0,
       openVolumes: () => this.#maps.openVolumeCount,
       avoidedVolumes: () => this.#avoided.count,
       loopDelayMs: () => this.#loopDelay.recentMs,

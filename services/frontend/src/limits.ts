@@ -58,5 +58,24 @@ export const HTTP_WRITE_STEP_BYTES = 512 * KIB
 export const HTTP_WRITE_STEP_TIMEOUT_MS = 4_000
 /** After a refusal the rest of a body is dropped for so long, so that the answer is read. */
 export const HTTP_LINGER_MS = 1_000
+/** gRPC: connections, calls of one connection, and callers that watch the health. */
+export const GRPC_CONNECTIONS_MAX = 1024
+export const GRPC_STREAMS_MAX = 128
+export const GRPC_WATCHES_MAX = 64
+export const GRPC_WATCHES_PER_CONNECTION_MAX = 8
+/** What a caller may send before anybody reads: for one call, and for its connection. */
+export const GRPC_STREAM_WINDOW_BYTES = 256 * KIB
+export const GRPC_CONNECTION_WINDOW_BYTES = GRPC_STREAMS_MAX * GRPC_STREAM_WINDOW_BYTES
+/** The library refuses new calls of a connection that holds more, in MiB. */
+export const GRPC_SESSION_MEMORY_MIB = 48
+/** A connection with so many malformed frames is closed. */
+export const GRPC_INVALID_FRAMES_MAX = 100
+/** What a PutRequest may have beside its block, and the size of all other messages. */
+export const GRPC_PUT_FRAMING_BYTES_MAX = 4 * KIB
+export const GRPC_SMALL_MESSAGE_BYTES_MAX = 4 * KIB
+/** A call whose caller sets no deadline, or a later one. */
+export const GRPC_CALL_TIMEOUT_MS = 60_000
+/** How often the health service finds out whether the frontend can serve. */
+export const GRPC_HEALTH_PERIOD_MS = 1_000
 /** What an overloaded frontend asks its callers to wait. */
 export const RETRY_AFTER_SECONDS = 1

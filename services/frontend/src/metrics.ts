@@ -5,6 +5,7 @@ export interface FrontendReadings {
   readonly slabsUsed: () => number
   readonly admissionWaiters: () => number
   readonly blockConnections: () => number
+  readonly grpcConnections: () => number
   readonly openVolumes: () => number
   readonly avoidedVolumes: () => number
   readonly loopDelayMs: () => number
@@ -85,6 +86,11 @@ function addGauges(metrics: Metrics, readings: FrontendReadings): void {
     name: 'block_connections',
     help: 'Connections of clients on the block transport.',
     collect: (gauge) => gauge.set(readings.blockConnections()),
+  })
+  metrics.gauge({
+    name: 'grpc_connections',
+    help: 'Connections of callers on the gRPC door.',
+    collect: (gauge) => gauge.set(readings.grpcConnections()),
   })
   metrics.gauge({
     name: 'open_volumes',

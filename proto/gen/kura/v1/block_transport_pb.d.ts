@@ -4,7 +4,8 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { ErrorDetails, Incarnation } from "./common_pb.js";
+import type { ErrorDetails } from "./common_pb.js";
+import type { BlockInfo, PutReceipt } from "./block_store_pb.js";
 
 /**
  * Describes the file kura/v1/block_transport.proto.
@@ -255,76 +256,6 @@ export declare type PutBlockRequest = Message<"kura.v1.PutBlockRequest"> & {
 export declare const PutBlockRequestSchema: GenMessage<PutBlockRequest>;
 
 /**
- * Facts at the time of the acknowledgement.
- *
- * @generated from message kura.v1.PutReceipt
- */
-export declare type PutReceipt = Message<"kura.v1.PutReceipt"> & {
-  /**
-   * @generated from field: bytes hash = 1;
-   */
-  hash: Uint8Array;
-
-  /**
-   * @generated from field: uint32 size_bytes = 2;
-   */
-  sizeBytes: number;
-
-  /**
-   * @generated from field: string zone = 3;
-   */
-  zone: string;
-
-  /**
-   * @generated from field: uint64 bucket_id = 4;
-   */
-  bucketId: bigint;
-
-  /**
-   * replicated-3
-   *
-   * @generated from field: string volume_kind = 5;
-   */
-  volumeKind: string;
-
-  /**
-   * @generated from field: bool newly_stored = 6;
-   */
-  newlyStored: boolean;
-
-  /**
-   * @generated from field: double last_put_ms = 7;
-   */
-  lastPutMs: number;
-
-  /**
-   * @generated from field: kura.v1.Incarnation index_incarnation = 8;
-   */
-  indexIncarnation?: Incarnation | undefined;
-
-  /**
-   * @generated from field: uint32 partition = 9;
-   */
-  partition: number;
-
-  /**
-   * @generated from field: uint64 position = 10;
-   */
-  position: bigint;
-
-  /**
-   * @generated from field: repeated string zones_acknowledged = 11;
-   */
-  zonesAcknowledged: string[];
-};
-
-/**
- * Describes the message kura.v1.PutReceipt.
- * Use `create(PutReceiptSchema)` to create a new message.
- */
-export declare const PutReceiptSchema: GenMessage<PutReceipt>;
-
-/**
  * @generated from message kura.v1.GetBlockRequest
  */
 export declare type GetBlockRequest = Message<"kura.v1.GetBlockRequest"> & {
@@ -355,42 +286,6 @@ export declare type StatBlockRequest = Message<"kura.v1.StatBlockRequest"> & {
  * Use `create(StatBlockRequestSchema)` to create a new message.
  */
 export declare const StatBlockRequestSchema: GenMessage<StatBlockRequest>;
-
-/**
- * @generated from message kura.v1.BlockInfo
- */
-export declare type BlockInfo = Message<"kura.v1.BlockInfo"> & {
-  /**
-   * @generated from field: bytes hash = 1;
-   */
-  hash: Uint8Array;
-
-  /**
-   * @generated from field: uint32 size_bytes = 2;
-   */
-  sizeBytes: number;
-
-  /**
-   * @generated from field: fixed32 plain_crc = 3;
-   */
-  plainCrc: number;
-
-  /**
-   * @generated from field: double last_put_ms = 4;
-   */
-  lastPutMs: number;
-
-  /**
-   * @generated from field: uint64 bucket_id = 5;
-   */
-  bucketId: bigint;
-};
-
-/**
- * Describes the message kura.v1.BlockInfo.
- * Use `create(BlockInfoSchema)` to create a new message.
- */
-export declare const BlockInfoSchema: GenMessage<BlockInfo>;
 
 /**
  * Where a request is meant to go; the node refuses what does not match its disk.

@@ -3,13 +3,14 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_kura_v1_block_store } from "./block_store_pb.js";
 import { file_kura_v1_common } from "./common_pb.js";
 
 /**
  * Describes the file kura/v1/block_transport.proto.
  */
 export const file_kura_v1_block_transport = /*@__PURE__*/
-  fileDesc("Ch1rdXJhL3YxL2Jsb2NrX3RyYW5zcG9ydC5wcm90bxIHa3VyYS52MSJNCgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEg4KBnBvY2tldBgCIAEoCRIMCgR6b25lGAMgASgJEgwKBHJvbGUYBCABKAkiQQoHV2VsY29tZRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEg4KBnBvY2tldBgCIAEoCRIMCgR6b25lGAMgASgJItwCCg1SZXF1ZXN0SGVhZGVyEhIKCnJlcXVlc3RfaWQYASABKAkSEgoKdGltZW91dF9tcxgCIAEoDRIfCgVoZWxsbxgKIAEoCzIOLmt1cmEudjEuSGVsbG9IABItCglwdXRfYmxvY2sYCyABKAsyGC5rdXJhLnYxLlB1dEJsb2NrUmVxdWVzdEgAEi0KCWdldF9ibG9jaxgMIAEoCzIYLmt1cmEudjEuR2V0QmxvY2tSZXF1ZXN0SAASLwoKc3RhdF9ibG9jaxgNIAEoCzIZLmt1cmEudjEuU3RhdEJsb2NrUmVxdWVzdEgAEjMKDHdyaXRlX3JlY29yZBgUIAEoCzIbLmt1cmEudjEuV3JpdGVSZWNvcmRSZXF1ZXN0SAASMQoLcmVhZF9yZWNvcmQYFSABKAsyGi5rdXJhLnYxLlJlYWRSZWNvcmRSZXF1ZXN0SABCCwoJb3BlcmF0aW9uIv8CCg5SZXNwb25zZUhlYWRlchImCgVlcnJvchgBIAEoCzIVLmt1cmEudjEuRXJyb3JEZXRhaWxzSAASIwoHd2VsY29tZRgKIAEoCzIQLmt1cmEudjEuV2VsY29tZUgAEigKCXB1dF9ibG9jaxgLIAEoCzITLmt1cmEudjEuUHV0UmVjZWlwdEgAEicKCWdldF9ibG9jaxgMIAEoCzISLmt1cmEudjEuQmxvY2tJbmZvSAASKAoKc3RhdF9ibG9jaxgNIAEoCzISLmt1cmEudjEuQmxvY2tJbmZvSAASNAoMd3JpdGVfcmVjb3JkGBQgASgLMhwua3VyYS52MS5Xcml0ZVJlY29yZFJlc3BvbnNlSAASMgoLcmVhZF9yZWNvcmQYFSABKAsyGy5rdXJhLnYxLlJlYWRSZWNvcmRSZXNwb25zZUgAEi4KDWNvbnRpbnVlX2JvZHkYHiABKAsyFS5rdXJhLnYxLkNvbnRpbnVlQm9keUgAQgkKB291dGNvbWUiDgoMQ29udGludWVCb2R5IkwKD1B1dEJsb2NrUmVxdWVzdBIMCgRoYXNoGAEgASgMEhIKCnNpemVfYnl0ZXMYAiABKA0SFwoPZXhwZWN0X2NvbnRpbnVlGAMgASgIIoECCgpQdXRSZWNlaXB0EgwKBGhhc2gYASABKAwSEgoKc2l6ZV9ieXRlcxgCIAEoDRIMCgR6b25lGAMgASgJEhEKCWJ1Y2tldF9pZBgEIAEoBBITCgt2b2x1bWVfa2luZBgFIAEoCRIUCgxuZXdseV9zdG9yZWQYBiABKAgSEwoLbGFzdF9wdXRfbXMYByABKAESLwoRaW5kZXhfaW5jYXJuYXRpb24YCCABKAsyFC5rdXJhLnYxLkluY2FybmF0aW9uEhEKCXBhcnRpdGlvbhgJIAEoDRIQCghwb3NpdGlvbhgKIAEoBBIaChJ6b25lc19hY2tub3dsZWRnZWQYCyADKAkiHwoPR2V0QmxvY2tSZXF1ZXN0EgwKBGhhc2gYASABKAwiIAoQU3RhdEJsb2NrUmVxdWVzdBIMCgRoYXNoGAEgASgMImgKCUJsb2NrSW5mbxIMCgRoYXNoGAEgASgMEhIKCnNpemVfYnl0ZXMYAiABKA0SEQoJcGxhaW5fY3JjGAMgASgHEhMKC2xhc3RfcHV0X21zGAQgASgBEhEKCWJ1Y2tldF9pZBgFIAEoBCJYCg1FeHRlbnRBZGRyZXNzEg4KBnBvY2tldBgBIAEoCRIRCglkaXNrX3V1aWQYAiABKAkSEQoJdm9sdW1lX2lkGAMgASgEEhEKCWV4dGVudF9pZBgEIAEoBCJkChJXcml0ZVJlY29yZFJlcXVlc3QSJwoHYWRkcmVzcxgBIAEoCzIWLmt1cmEudjEuRXh0ZW50QWRkcmVzcxISCgpzaXplX2J5dGVzGAIgASgNEhEKCXB1dF9hdF9tcxgDIAEoASIrChNXcml0ZVJlY29yZFJlc3BvbnNlEhQKDG9mZnNldF9ieXRlcxgBIAEoBCJKChFSZWFkUmVjb3JkUmVxdWVzdBInCgdhZGRyZXNzGAEgASgLMhYua3VyYS52MS5FeHRlbnRBZGRyZXNzEgwKBGhhc2gYAiABKAwiTgoSUmVhZFJlY29yZFJlc3BvbnNlEhIKCnNpemVfYnl0ZXMYASABKA0SEQoJcGxhaW5fY3JjGAIgASgHEhEKCXB1dF9hdF9tcxgDIAEoAWIGcHJvdG8z", [file_kura_v1_common]);
+  fileDesc("Ch1rdXJhL3YxL2Jsb2NrX3RyYW5zcG9ydC5wcm90bxIHa3VyYS52MSJNCgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEg4KBnBvY2tldBgCIAEoCRIMCgR6b25lGAMgASgJEgwKBHJvbGUYBCABKAkiQQoHV2VsY29tZRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEg4KBnBvY2tldBgCIAEoCRIMCgR6b25lGAMgASgJItwCCg1SZXF1ZXN0SGVhZGVyEhIKCnJlcXVlc3RfaWQYASABKAkSEgoKdGltZW91dF9tcxgCIAEoDRIfCgVoZWxsbxgKIAEoCzIOLmt1cmEudjEuSGVsbG9IABItCglwdXRfYmxvY2sYCyABKAsyGC5rdXJhLnYxLlB1dEJsb2NrUmVxdWVzdEgAEi0KCWdldF9ibG9jaxgMIAEoCzIYLmt1cmEudjEuR2V0QmxvY2tSZXF1ZXN0SAASLwoKc3RhdF9ibG9jaxgNIAEoCzIZLmt1cmEudjEuU3RhdEJsb2NrUmVxdWVzdEgAEjMKDHdyaXRlX3JlY29yZBgUIAEoCzIbLmt1cmEudjEuV3JpdGVSZWNvcmRSZXF1ZXN0SAASMQoLcmVhZF9yZWNvcmQYFSABKAsyGi5rdXJhLnYxLlJlYWRSZWNvcmRSZXF1ZXN0SABCCwoJb3BlcmF0aW9uIv8CCg5SZXNwb25zZUhlYWRlchImCgVlcnJvchgBIAEoCzIVLmt1cmEudjEuRXJyb3JEZXRhaWxzSAASIwoHd2VsY29tZRgKIAEoCzIQLmt1cmEudjEuV2VsY29tZUgAEigKCXB1dF9ibG9jaxgLIAEoCzITLmt1cmEudjEuUHV0UmVjZWlwdEgAEicKCWdldF9ibG9jaxgMIAEoCzISLmt1cmEudjEuQmxvY2tJbmZvSAASKAoKc3RhdF9ibG9jaxgNIAEoCzISLmt1cmEudjEuQmxvY2tJbmZvSAASNAoMd3JpdGVfcmVjb3JkGBQgASgLMhwua3VyYS52MS5Xcml0ZVJlY29yZFJlc3BvbnNlSAASMgoLcmVhZF9yZWNvcmQYFSABKAsyGy5rdXJhLnYxLlJlYWRSZWNvcmRSZXNwb25zZUgAEi4KDWNvbnRpbnVlX2JvZHkYHiABKAsyFS5rdXJhLnYxLkNvbnRpbnVlQm9keUgAQgkKB291dGNvbWUiDgoMQ29udGludWVCb2R5IkwKD1B1dEJsb2NrUmVxdWVzdBIMCgRoYXNoGAEgASgMEhIKCnNpemVfYnl0ZXMYAiABKA0SFwoPZXhwZWN0X2NvbnRpbnVlGAMgASgIIh8KD0dldEJsb2NrUmVxdWVzdBIMCgRoYXNoGAEgASgMIiAKEFN0YXRCbG9ja1JlcXVlc3QSDAoEaGFzaBgBIAEoDCJYCg1FeHRlbnRBZGRyZXNzEg4KBnBvY2tldBgBIAEoCRIRCglkaXNrX3V1aWQYAiABKAkSEQoJdm9sdW1lX2lkGAMgASgEEhEKCWV4dGVudF9pZBgEIAEoBCJkChJXcml0ZVJlY29yZFJlcXVlc3QSJwoHYWRkcmVzcxgBIAEoCzIWLmt1cmEudjEuRXh0ZW50QWRkcmVzcxISCgpzaXplX2J5dGVzGAIgASgNEhEKCXB1dF9hdF9tcxgDIAEoASIrChNXcml0ZVJlY29yZFJlc3BvbnNlEhQKDG9mZnNldF9ieXRlcxgBIAEoBCJKChFSZWFkUmVjb3JkUmVxdWVzdBInCgdhZGRyZXNzGAEgASgLMhYua3VyYS52MS5FeHRlbnRBZGRyZXNzEgwKBGhhc2gYAiABKAwiTgoSUmVhZFJlY29yZFJlc3BvbnNlEhIKCnNpemVfYnl0ZXMYASABKA0SEQoJcGxhaW5fY3JjGAIgASgHEhEKCXB1dF9hdF9tcxgDIAEoAWIGcHJvdG8z", [file_kura_v1_block_store, file_kura_v1_common]);
 
 /**
  * Describes the message kura.v1.Hello.
@@ -54,65 +55,51 @@ export const PutBlockRequestSchema = /*@__PURE__*/
   messageDesc(file_kura_v1_block_transport, 5);
 
 /**
- * Describes the message kura.v1.PutReceipt.
- * Use `create(PutReceiptSchema)` to create a new message.
- */
-export const PutReceiptSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 6);
-
-/**
  * Describes the message kura.v1.GetBlockRequest.
  * Use `create(GetBlockRequestSchema)` to create a new message.
  */
 export const GetBlockRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 7);
+  messageDesc(file_kura_v1_block_transport, 6);
 
 /**
  * Describes the message kura.v1.StatBlockRequest.
  * Use `create(StatBlockRequestSchema)` to create a new message.
  */
 export const StatBlockRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 8);
-
-/**
- * Describes the message kura.v1.BlockInfo.
- * Use `create(BlockInfoSchema)` to create a new message.
- */
-export const BlockInfoSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 9);
+  messageDesc(file_kura_v1_block_transport, 7);
 
 /**
  * Describes the message kura.v1.ExtentAddress.
  * Use `create(ExtentAddressSchema)` to create a new message.
  */
 export const ExtentAddressSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 10);
+  messageDesc(file_kura_v1_block_transport, 8);
 
 /**
  * Describes the message kura.v1.WriteRecordRequest.
  * Use `create(WriteRecordRequestSchema)` to create a new message.
  */
 export const WriteRecordRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 11);
+  messageDesc(file_kura_v1_block_transport, 9);
 
 /**
  * Describes the message kura.v1.WriteRecordResponse.
  * Use `create(WriteRecordResponseSchema)` to create a new message.
  */
 export const WriteRecordResponseSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 12);
+  messageDesc(file_kura_v1_block_transport, 10);
 
 /**
  * Describes the message kura.v1.ReadRecordRequest.
  * Use `create(ReadRecordRequestSchema)` to create a new message.
  */
 export const ReadRecordRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 13);
+  messageDesc(file_kura_v1_block_transport, 11);
 
 /**
  * Describes the message kura.v1.ReadRecordResponse.
  * Use `create(ReadRecordResponseSchema)` to create a new message.
  */
 export const ReadRecordResponseSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 14);
+  messageDesc(file_kura_v1_block_transport, 12);
 

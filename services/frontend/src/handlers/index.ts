@@ -1,4 +1,4 @@
-/** The surface of a frontend: what both doors, block transport and HTTP, can do for a caller. */
+/** The surface of a frontend: what each door (block transport, HTTP, gRPC) can do for a caller. */
 export { getBlock } from './get-block.ts'
 export { putBlock } from './put-block.ts'
 export { statBlock } from './stat-block.ts'

@@ -1,6 +1,6 @@
 import type { BlockHash } from '@kura/core'
 
-export type Door = 'block' | 'http'
+export type Door = 'block' | 'http' | 'grpc'
 
 /** A put as its door hands it over: who asks, for what, and how its bytes come. */
 export interface PutCall {

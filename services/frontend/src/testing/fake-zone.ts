@@ -185,6 +185,7 @@ export class FakeZone implements AsyncDisposable {
       KURA_FRONTEND_COORDINATION_DIR: `${this.#directory}/coordination`,
       KURA_FRONTEND_BLOCK_ADDRESS: '127.0.0.1:0',
       KURA_FRONTEND_HTTP_ADDRESS: '127.0.0.1:0',
+      KURA_FRONTEND_GRPC_ADDRESS: '127.0.0.1:0',
       KURA_FRONTEND_LOG_LEVEL: 'silent',
       ...options.settings,
     })
