@@ -21,7 +21,7 @@ export const EXIT_CODE_HELP = `Exit codes:
   130  interrupted`
 
 const USAGE_CODES: readonly ErrorCode[] = ['invalid-argument', 'invalid-hash', 'setting-invalid']
-const NOT_FOUND_CODES: readonly ErrorCode[] = ['not-found', 'path-unknown', 'volume-unknown']
+const NOT_FOUND_CODES: readonly ErrorCode[] = ['not-found', 'path-unknown']
 
 /** Which way `error` ends the command. */
 export function exitCodeOf(error: unknown): number {

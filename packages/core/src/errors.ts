@@ -99,7 +99,6 @@ export const ERROR_CODES = Object.freeze({
   // what the stores say
   'gate-closed': row('aborted', 409, 'retry', 'The bucket takes no more rows.'),
   'row-changed': row('aborted', 409, 'retry', 'The row is not as expected.'),
-  'volume-unknown': row('notFound', 404, 'final', 'The table has no such volume.'),
   'state-conflict': row('failedPrecondition', 409, 'final', 'Not possible in this state.'),
   'protocol-violation': row('invalidArgument', 400, 'final', 'The peer broke the protocol.'),
   unimplemented: row('unimplemented', 501, 'final', 'This version cannot do that.'),
