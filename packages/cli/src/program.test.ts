@@ -27,7 +27,16 @@ async function run(...args: string[]): Promise<{ code: number; out: string; err:
   return { code, out: text(output), err: text(errors) }
 }
 
-const COMMANDS = [['put'], ['get'], ['stat'], ['locate'], ['status'], ['disk', 'verify']]
+const COMMANDS = [
+  ['put'],
+  ['get'],
+  ['stat'],
+  ['locate'],
+  ['status'],
+  ['disk', 'verify'],
+  ['extent', 'dump'],
+  ['extent', 'verify'],
+]
 
 it('every command has help with examples', async () => {
   for (const command of COMMANDS) {

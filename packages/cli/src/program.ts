@@ -1,6 +1,8 @@
 /** The command line: options, commands, help; and how every command ends. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { diskVerifyCommand, DISK_VERIFY_HELP } from './commands/disk-verify.ts'
+import { extentDumpCommand, EXTENT_DUMP_HELP } from './commands/extent-dump.ts'
+import { extentVerifyCommand, EXTENT_VERIFY_HELP } from './commands/extent-verify.ts'
 import { getCommand, GET_HELP } from './commands/get.ts'
 import { locateCommand, LOCATE_HELP } from './commands/locate.ts'
 import { putCommand, PUT_HELP } from './commands/put.ts'
@@ -75,6 +77,7 @@ function buildProgram(terminal: Terminal, run: Run): Command {
   addGlobalOptions(program)
   addDataCommands(program, run)
   addOperatorCommands(program, run)
+  addExtentCommands(program, run)
   return program
 }
 
@@ -155,6 +158,31 @@ function addOperatorCommands(program: Command, run: Run): void {
     .addHelpText('after', DISK_VERIFY_HELP)
     .action((uuid: string, _options: object, command: Command) =>
       run(command, (context) => diskVerifyCommand(context, uuid)),
+    )
+}
+
+function addExtentCommands(program: Command, run: Run): void {
+  const extent = program
+    .command('extent')
+    .summary('look into extent files, without a zone')
+    .description('Looks into extent files where they lie, without a zone.')
+  extent
+    .command('dump')
+    .summary('show what is in an extent file')
+    .description('Shows page 0, every record and the footer of an extent file.')
+    .argument('<file>', 'an extent file')
+    .addHelpText('after', EXTENT_DUMP_HELP)
+    .action((file: string, _options: object, command: Command) =>
+      run(command, (context) => extentDumpCommand(context, file)),
+    )
+  extent
+    .command('verify')
+    .summary('check extent files, byte for byte')
+    .description('Checks every byte of an extent file, or of all below a folder.')
+    .argument('<path>', 'an extent file, or a folder')
+    .addHelpText('after', EXTENT_VERIFY_HELP)
+    .action((path: string, _options: object, command: Command) =>
+      run(command, (context) => extentVerifyCommand(context, path)),
     )
 }
 

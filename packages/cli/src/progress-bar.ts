@@ -7,6 +7,9 @@ import type { Terminal } from './terminal.ts'
 const REDRAW_MS = 100
 const BAR_COLUMNS = 24
 
+/** What a bar shows of a transfer. */
+export type ShownProgress = Omit<Progress, 'blocksDone'>
+
 export class ProgressBar {
   readonly #terminal: Terminal
   readonly #clock: Clock
@@ -27,7 +30,7 @@ export class ProgressBar {
   }
 
   /** Draws at most ten times a second. */
-  readonly show = (progress: Progress): void => {
+  readonly show = (progress: ShownProgress): void => {
     const nowMs = this.#clock.monotonicMs()
     if (nowMs - this.#drawnAtMs < REDRAW_MS) return
     this.#drawnAtMs = nowMs
@@ -45,7 +48,7 @@ export class ProgressBar {
 }
 
 export function describeProgress(
-  progress: Progress,
+  progress: ShownProgress,
   context: { readonly verb: string; readonly elapsedMs: number },
 ): string {
   const { bytesDone, bytesTotal, filesDone, filesTotal } = progress
