@@ -32,6 +32,7 @@ const COMMANDS = [
   ['get'],
   ['stat'],
   ['locate'],
+  ['explain'],
   ['status'],
   ['disk', 'verify'],
   ['extent', 'dump'],

@@ -1,6 +1,7 @@
 /** The command line: options, commands, help; and how every command ends. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { diskVerifyCommand, DISK_VERIFY_HELP } from './commands/disk-verify.ts'
+import { explainCommand, EXPLAIN_HELP } from './commands/explain.ts'
 import { extentDumpCommand, EXTENT_DUMP_HELP } from './commands/extent-dump.ts'
 import { extentVerifyCommand, EXTENT_VERIFY_HELP } from './commands/extent-verify.ts'
 import { getCommand, GET_HELP } from './commands/get.ts'
@@ -140,6 +141,15 @@ function addOperatorCommands(program: Command, run: Run): void {
     .addHelpText('after', LOCATE_HELP)
     .action((hash: string, _options: object, command: Command) =>
       run(command, (context) => locateCommand(context, hash)),
+    )
+  program
+    .command('explain')
+    .summary('show how a block is, read from its disks now')
+    .description('Shows where a block should be, how each copy is now, and what happens next.')
+    .argument('<hash>', 'hash of a block, or a reference')
+    .addHelpText('after', EXPLAIN_HELP)
+    .action((hash: string, _options: object, command: Command) =>
+      run(command, (context) => explainCommand(context, hash)),
     )
   program
     .command('status')

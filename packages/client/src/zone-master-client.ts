@@ -10,6 +10,7 @@ import {
 } from '@kura/core'
 import {
   ZoneMaster,
+  type ExplainBlockResponse,
   type LocateCopiesResponse,
   type VerifyDiskResult,
   type ZoneStatus,
@@ -57,6 +58,18 @@ export class ZoneMasterClient {
     })
     if (found.live) return found
     throw new KuraError('not-found', 'the zone has no such block', { details: { hash } })
+  }
+
+  /**
+   * Where a block should be, how each copy is when its disk is read now, and what happens next.
+   * Throws `not-found` where the index has no row.
+   */
+  async explain(
+    hash: BlockHash | string,
+    options: OperatorOptions = {},
+  ): Promise<ExplainBlockResponse> {
+    const request = { hash: hashToBytes(parseBlockHash(hash)) }
+    return await this.#rpc.explainBlock(request, { timeoutMs: OPERATOR_TIMEOUT_MS, ...options })
   }
 
   /** Has a whole disk read from media; it is re-admitted when everything verifies. */

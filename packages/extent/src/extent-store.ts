@@ -25,6 +25,7 @@ import type {
   RecordToAppend,
 } from './extent-report.ts'
 import type { ExtentStoreOptions } from './extent-store-options.ts'
+import { examineRecord, type RecordExamination } from './examine-record.ts'
 import { readIdentity } from './identity.ts'
 import { readRecord } from './read-record.ts'
 import { ScratchExtent } from './scratch-extent.ts'
@@ -157,6 +158,25 @@ export class ExtentStore {
     const extent = this.#extent(extentId)
     const location = await extent.locate(hash)
     return await readRecord(this.#context, { page: extent.page, path: extent.path, location }, slab)
+  }
+
+  /**
+   * How a record is on the medium now; what was damaged before and reads well now is told as
+   * distrusted. Throws `extent-unknown`, `record-unknown`, `disk-error`.
+   */
+  async examine(
+    extentId: ExtentId,
+    hash: BlockHash,
+  ): Promise<RecordExamination & { readonly isTrusted: boolean }> {
+    const extent = this.#extent(extentId)
+    const location = await extent.find(hash)
+    const isTrusted = await extent.locate(hash).then(
+      () => true,
+      () => false,
+    )
+    const { page, path } = extent
+    const examination = await examineRecord(this.#context, { page, path, location })
+    return { ...examination, isTrusted }
   }
 
   /** Durable when it returns: no client append ever again. Everything answered is in the report. */

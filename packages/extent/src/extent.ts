@@ -11,6 +11,8 @@ export interface Extent {
   /** Wall time of the last write that is known, for the scrubber's order. */
   readonly lastWrittenAtMs: number
   report(): ExtentReport
+  /** Where a record lies, whether or not it is trusted. Throws `record-unknown`. */
+  find(hash: BlockHash): Promise<RecordLocation>
   /** Throws `record-unknown`, `record-damaged`. */
   locate(hash: BlockHash): Promise<RecordLocation>
   /** The complete, verified records. Throws `state-conflict` while they may still change. */

@@ -78,6 +78,10 @@ export class SealedExtent implements Extent {
   }
 
   async locate(hash: BlockHash): Promise<RecordLocation> {
+    return await this.find(hash)
+  }
+
+  async find(hash: BlockHash): Promise<RecordLocation> {
     const location = (await this.index()).find(hash)
     if (location === undefined) throw recordUnknown(this.page, hash)
     return location

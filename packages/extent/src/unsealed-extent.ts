@@ -128,6 +128,10 @@ export class UnsealedExtent implements Extent {
 
   async locate(hash: BlockHash): Promise<RecordLocation> {
     if (this.#damaged.has(hash)) throw this.#damagedError(hash)
+    return await this.find(hash)
+  }
+
+  async find(hash: BlockHash): Promise<RecordLocation> {
     const location = this.#table.find(hash)
     if (location === undefined) throw recordUnknown(this.page, hash)
     return location

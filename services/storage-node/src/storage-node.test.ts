@@ -6,6 +6,7 @@ import { MIB } from '@kura/core'
 import { NodeDisk } from '@kura/extent'
 import { FaultyDisk, temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
 import { StorageNode } from './index.ts'
+import { flipBit } from './testing/flip-bit.ts'
 import { TestCell } from './testing/test-cell.ts'
 
 let directory: TemporaryDirectory
@@ -52,6 +53,24 @@ test('what a node does not have is unknown to it, never not-found', async () => 
   const hash = randomBytes(32)
   await expect(node.read(hash, node.address(5))).rejects.toMatchObject({ code: 'record-unknown' })
   await expect(node.read(hash, node.address(6))).rejects.toMatchObject({ code: 'extent-unknown' })
+})
+
+test('a record is examined on the medium, past what the page cache holds', async () => {
+  const node = await cell.startFresh(1)
+  await node.createExtent(5)
+  const bytes = randomBytes(70_000)
+  const hash = await node.write(bytes, node.address(5))
+  const examine = (extent: number, ofHash = hash) =>
+    node.control.examineRecord({ address: node.address(extent), hash: new Uint8Array(ofHash) })
+  const ok = { state: 'ok', sizeBytes: 70_000, putAtMs: 1_000, offsetBytes: 4096n }
+  expect(await examine(5)).toMatchObject({ ...ok, extentState: 'open' })
+  expect(await examine(5, randomBytes(32))).toMatchObject({ state: 'record-unknown' })
+  expect(await examine(6)).toMatchObject({ state: 'extent-unknown' })
+  await flipBit(cell.diskPath(1), bytes)
+  expect(await examine(5)).toMatchObject({ ...ok, state: 'damaged', part: 'payload' })
+  await vi.waitFor(() => expect(cell.lastHeartbeat?.damages[0]?.part).toBe('payload'))
+  const misled = node.control.examineRecord({ address: node.address(5, { volumeId: 8n }), hash })
+  await expect(misled).rejects.toMatchObject({ code: 'identity-mismatch' })
 })
 
 test('a body that breaks off leaves nothing', async () => {

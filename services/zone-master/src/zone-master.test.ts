@@ -119,6 +119,7 @@ class Zone {
         listExtents: refuse,
         probeDisk: refuse,
         verifyDisk,
+        examineRecord: refuse,
       }),
     )
   }

@@ -440,6 +440,82 @@ export declare type VerifyDiskResponse = Message<"kura.v1.VerifyDiskResponse"> &
 export declare const VerifyDiskResponseSchema: GenMessage<VerifyDiskResponse>;
 
 /**
+ * @generated from message kura.v1.ExamineRecordRequest
+ */
+export declare type ExamineRecordRequest = Message<"kura.v1.ExamineRecordRequest"> & {
+  /**
+   * @generated from field: kura.v1.ExtentAddress address = 1;
+   */
+  address?: ExtentAddress | undefined;
+
+  /**
+   * @generated from field: bytes hash = 2;
+   */
+  hash: Uint8Array;
+};
+
+/**
+ * Describes the message kura.v1.ExamineRecordRequest.
+ * Use `create(ExamineRecordRequestSchema)` to create a new message.
+ */
+export declare const ExamineRecordRequestSchema: GenMessage<ExamineRecordRequest>;
+
+/**
+ * @generated from message kura.v1.ExamineRecordResponse
+ */
+export declare type ExamineRecordResponse = Message<"kura.v1.ExamineRecordResponse"> & {
+  /**
+   * ok | damaged | distrusted (reads well now, was damaged before, is not served) |
+   * record-unknown | extent-unknown
+   *
+   * @generated from field: string state = 1;
+   */
+  state: string;
+
+  /**
+   * The damaged part: record-header | payload | padding.
+   *
+   * @generated from field: string part = 2;
+   */
+  part: string;
+
+  /**
+   * @generated from field: uint32 size_bytes = 3;
+   */
+  sizeBytes: number;
+
+  /**
+   * @generated from field: fixed32 plain_crc = 4;
+   */
+  plainCrc: number;
+
+  /**
+   * @generated from field: double put_at_ms = 5;
+   */
+  putAtMs: number;
+
+  /**
+   * Of the record's header in the file.
+   *
+   * @generated from field: uint64 offset_bytes = 6;
+   */
+  offsetBytes: bigint;
+
+  /**
+   * open | frozen | sealed
+   *
+   * @generated from field: string extent_state = 7;
+   */
+  extentState: string;
+};
+
+/**
+ * Describes the message kura.v1.ExamineRecordResponse.
+ * Use `create(ExamineRecordResponseSchema)` to create a new message.
+ */
+export declare const ExamineRecordResponseSchema: GenMessage<ExamineRecordResponse>;
+
+/**
  * One damage found by the scrubber or a read.
  *
  * @generated from message kura.v1.DamageReport
@@ -591,6 +667,16 @@ export declare const StorageNode: GenService<{
     methodKind: "unary";
     input: typeof EmptySchema;
     output: typeof VerifyDiskResponseSchema;
+  },
+  /**
+   * Reads one record from the medium, past the page cache, and says how it is.
+   *
+   * @generated from rpc kura.v1.StorageNode.ExamineRecord
+   */
+  examineRecord: {
+    methodKind: "unary";
+    input: typeof ExamineRecordRequestSchema;
+    output: typeof ExamineRecordResponseSchema;
   },
 }>;
 

@@ -4,7 +4,9 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { CellStatus, DiskEntry, VolumeEntry } from "./volume_manager_pb.js";
+import type { CellStatus, DiskEntry, ExtentEntry, VolumeEntry } from "./volume_manager_pb.js";
+import type { BlockRow } from "./block_index_pb.js";
+import type { ExamineRecordResponse } from "./storage_node_pb.js";
 import type { EmptySchema } from "./common_pb.js";
 
 /**
@@ -305,6 +307,99 @@ export declare type LocateCopiesResponse = Message<"kura.v1.LocateCopiesResponse
 export declare const LocateCopiesResponseSchema: GenMessage<LocateCopiesResponse>;
 
 /**
+ * @generated from message kura.v1.ExplainBlockRequest
+ */
+export declare type ExplainBlockRequest = Message<"kura.v1.ExplainBlockRequest"> & {
+  /**
+   * @generated from field: bytes hash = 1;
+   */
+  hash: Uint8Array;
+};
+
+/**
+ * Describes the message kura.v1.ExplainBlockRequest.
+ * Use `create(ExplainBlockRequestSchema)` to create a new message.
+ */
+export declare const ExplainBlockRequestSchema: GenMessage<ExplainBlockRequest>;
+
+/**
+ * @generated from message kura.v1.ExplainBlockResponse
+ */
+export declare type ExplainBlockResponse = Message<"kura.v1.ExplainBlockResponse"> & {
+  /**
+   * @generated from field: bool live = 1;
+   */
+  live: boolean;
+
+  /**
+   * @generated from field: kura.v1.BlockRow row = 2;
+   */
+  row?: BlockRow | undefined;
+
+  /**
+   * Absent where the replication table does not know the bucket.
+   *
+   * @generated from field: kura.v1.VolumeEntry volume = 3;
+   */
+  volume?: VolumeEntry | undefined;
+
+  /**
+   * @generated from field: repeated kura.v1.DiskEntry disks = 4;
+   */
+  disks: DiskEntry[];
+
+  /**
+   * One for each extent of the volume.
+   *
+   * @generated from field: repeated kura.v1.ExaminedCopy copies = 5;
+   */
+  copies: ExaminedCopy[];
+
+  /**
+   * Sentences for a person: what the system will do, and what it will not.
+   *
+   * @generated from field: repeated string next = 6;
+   */
+  next: string[];
+};
+
+/**
+ * Describes the message kura.v1.ExplainBlockResponse.
+ * Use `create(ExplainBlockResponseSchema)` to create a new message.
+ */
+export declare const ExplainBlockResponseSchema: GenMessage<ExplainBlockResponse>;
+
+/**
+ * @generated from message kura.v1.ExaminedCopy
+ */
+export declare type ExaminedCopy = Message<"kura.v1.ExaminedCopy"> & {
+  /**
+   * @generated from field: kura.v1.ExtentEntry extent = 1;
+   */
+  extent?: ExtentEntry | undefined;
+
+  /**
+   * Absent where the node did not answer.
+   *
+   * @generated from field: kura.v1.ExamineRecordResponse examination = 2;
+   */
+  examination?: ExamineRecordResponse | undefined;
+
+  /**
+   * A code of packages/core/src/errors.ts, where the node did not answer.
+   *
+   * @generated from field: string error_code = 3;
+   */
+  errorCode: string;
+};
+
+/**
+ * Describes the message kura.v1.ExaminedCopy.
+ * Use `create(ExaminedCopySchema)` to create a new message.
+ */
+export declare const ExaminedCopySchema: GenMessage<ExaminedCopy>;
+
+/**
  * @generated from message kura.v1.SetCellWeightRequest
  */
 export declare type SetCellWeightRequest = Message<"kura.v1.SetCellWeightRequest"> & {
@@ -417,6 +512,17 @@ export declare const ZoneMaster: GenService<{
     methodKind: "unary";
     input: typeof LocateCopiesRequestSchema;
     output: typeof LocateCopiesResponseSchema;
+  },
+  /**
+   * Operator: where a block should be, where it is, how each copy is when read from its disk now,
+   * and what happens next.
+   *
+   * @generated from rpc kura.v1.ZoneMaster.ExplainBlock
+   */
+  explainBlock: {
+    methodKind: "unary";
+    input: typeof ExplainBlockRequestSchema;
+    output: typeof ExplainBlockResponseSchema;
   },
   /**
    * Operator: the share of new puts a cell gets.

@@ -140,6 +140,7 @@ export class FakeZone implements AsyncDisposable {
         getZoneStatus: notHere,
         locateCopies: notHere,
         setCellWeight: notHere,
+        explainBlock: notHere,
         verifyDisk: notHere,
       }),
     )

@@ -8,6 +8,7 @@ import { announceEpoch } from './announce-epoch.ts'
 import { buildExtent } from './build-extent.ts'
 import { completeExtent } from './complete-extent.ts'
 import { createExtent } from './create-extent.ts'
+import { examineRecord } from './examine-record.ts'
 import { freezeExtent } from './freeze-extent.ts'
 import { listExtents } from './list-extents.ts'
 import { listRecords } from './list-records.ts'
@@ -30,6 +31,7 @@ export function addRpcHandlers(server: RpcServer, node: NodeContext): void {
     listExtents: () => listExtents(node),
     probeDisk: () => probeDisk(node),
     verifyDisk: () => verifyDisk(node),
+    examineRecord: (request) => examineRecord(node, request),
   })
 }
 

@@ -187,6 +187,7 @@ export class FakeStorageNode {
         return { durationMs: 1 }
       },
       verifyDisk: unimplemented,
+      examineRecord: unimplemented,
     }
   }
 

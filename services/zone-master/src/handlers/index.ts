@@ -1,4 +1,5 @@
 /** The surface of the zone master on one screen. */
+import { explainBlock } from './explain-block.ts'
 import { getZoneStatus } from './get-zone-status.ts'
 import type { HandlerParts, ZoneMasterHandlers } from './handler.ts'
 import { locateCopies } from './locate-copies.ts'
@@ -13,6 +14,7 @@ export function createHandlers(parts: HandlerParts): ZoneMasterHandlers {
     watchZoneMap: watchZoneMap(parts),
     getZoneStatus: getZoneStatus(parts),
     locateCopies: locateCopies(parts),
+    explainBlock: explainBlock(parts),
     setCellWeight: setCellWeight(parts),
     verifyDisk: verifyDisk(parts),
   }

@@ -1,0 +1,129 @@
+/**
+ * What becomes of a block, in words: what the system does by itself, what a put would do, and what
+ * nobody does yet. Pure: it judges what was found.
+ */
+import { REPLICA_COUNT } from '@kura/core'
+import type { BlockRow, ExamineRecordResponse, ExtentEntry, VolumeEntry } from '@kura/proto'
+
+export interface ExaminedCopy {
+  readonly extent: ExtentEntry
+  readonly examination?: ExamineRecordResponse
+  readonly errorCode?: string
+}
+
+export interface ExplainedBlock {
+  readonly live: boolean
+  readonly row: Pick<BlockRow, 'bucketId' | 'sizeBytes' | 'plainCrc'>
+  readonly volume: VolumeEntry | undefined
+  readonly copies: readonly ExaminedCopy[]
+}
+
+/** Sentences, the weightiest first. */
+export function describeNext(block: ExplainedBlock): string[] {
+  const { live, row, volume, copies } = block
+  if (!live) return ['the block is not live: gets say not-found; a put stores it anew']
+  if (volume === undefined) {
+    return [
+      `bucket ${row.bucketId} is not in the replication table: gets fail; ` +
+        'a put of the same block stores it in another bucket',
+    ]
+  }
+  const good = copies.filter((copy) => isGood(copy, row)).length
+  const flaws = copies.flatMap((copy, index) => describeFlaw(copy, { index, row, volume }))
+  const all = [...describeLoss(good), ...flaws, ...describeVolume(volume)]
+  if (all.length > 0) return all
+  return [`nothing: ${spell(good)} good ${good === 1 ? 'copy' : 'copies'}`]
+}
+
+/** In force, whole, and the block that the index means. Padding is no part of the block. */
+export function isGood(copy: ExaminedCopy, row: ExplainedBlock['row']): boolean {
+  const { extent, examination } = copy
+  return extent.state === 'in-force' && isWhole(examination) && isSame(examination, row)
+}
+
+function isWhole(examination: ExamineRecordResponse | undefined): boolean {
+  if (examination?.state === 'damaged') return examination.part === 'padding'
+  return examination?.state === 'ok'
+}
+
+function isSame(
+  examination: ExamineRecordResponse | undefined,
+  row: ExplainedBlock['row'],
+): boolean {
+  return examination?.sizeBytes === row.sizeBytes && examination.plainCrc === row.plainCrc
+}
+
+function describeLoss(good: number): string[] {
+  if (good >= REPLICA_COUNT) return []
+  if (good === 0) {
+    return ['no good copy was found: gets fail until a disk returns or the block is put again']
+  }
+  const copies = good === 1 ? 'copy is' : 'copies are'
+  return [`${spell(good)} good ${copies} left of ${spell(REPLICA_COUNT)}: gets go on`]
+}
+
+function describeFlaw(
+  copy: ExaminedCopy,
+  known: {
+    readonly index: number
+    readonly row: ExplainedBlock['row']
+    readonly volume: VolumeEntry
+  },
+): string[] {
+  const { extent, examination } = copy
+  const name = `copy ${known.index + 1}`
+  if (extent.state === 'source') {
+    return [
+      `${name} is out of force and kept as a source; ` +
+        'repair, which would merge it, is not built yet',
+    ]
+  }
+  if (extent.state !== 'in-force')
+    return [`${name} is ${extent.state}: it does not count as a copy`]
+  if (examination === undefined) return [describeSilence(copy, known.volume)]
+  if (examination.state === 'damaged') return [describeDamage(name, examination.part)]
+  if (examination.state === 'distrusted') {
+    return [
+      `${name} reads well now but was damaged before: its node does not serve it; ` +
+        'a put of the same block heals it',
+    ]
+  }
+  if (examination.state !== 'ok') return [describeLack(name, examination.state, known.volume)]
+  if (isSame(examination, known.row)) return []
+  return [`${name} has another size or CRC than the block index: reads pass it over`]
+}
+
+function describeSilence({ extent, errorCode }: ExaminedCopy, volume: VolumeEntry): string {
+  const { volumeId } = volume
+  if (errorCode === 'unavailable' || errorCode === 'deadline-exceeded') {
+    return `volume ${volumeId} waits for disk ${extent.diskUuid} to return; repair is not built yet`
+  }
+  return `disk ${extent.diskUuid} could not tell (${errorCode}): see kura status, kura disk verify`
+}
+
+function describeDamage(name: string, part: string): string {
+  if (part === 'padding') {
+    return `${name} has damaged padding: its bytes are whole and are still read`
+  }
+  return `${name} is damaged (${part}): reads pass it over; a put of the same block heals it`
+}
+
+function describeLack(name: string, state: string, volume: VolumeEntry): string {
+  const what = state === 'extent-unknown' ? 'the extent' : 'the record'
+  const then =
+    volume.state === 'closed'
+      ? 'repair is not built yet; a put of the same block heals it'
+      : 'closing the volume puts it there'
+  return `${name} lacks ${what}: reads pass it over; ${then}`
+}
+
+function describeVolume({ state, volumeId }: VolumeEntry): string[] {
+  if (state === 'closing') {
+    return [`volume ${volumeId} is closing: its copies are compared, completed and sealed`]
+  }
+  return []
+}
+
+function spell(count: number): string {
+  return ['no', 'one', 'two', 'three'][count] ?? String(count)
+}
