@@ -79,6 +79,9 @@ const PLANTED: Readonly<Record<string, string>> = {
   'services/block-index/src/index.ts': 'export const index = 1\n',
   'services/zone-master/src/index.ts': "import '../../../packages/extent/src/index.ts'\n",
   'packages/extent/src/index.ts': 'export const extent = 1\n',
+  'packages/extent/src/borrowed.ts': "export { check } from '../../extent-check/src/index.ts'\n",
+  'packages/extent-check/src/index.ts': 'export const check = 1\n',
+  'packages/extent-check/src/borrowed.ts': "export { extent } from '../../extent/src/index.ts'\n",
   'services/storage-node/src/index.ts': "import '../../../packages/extent/src/index.ts'\n",
 }
 
@@ -101,6 +104,8 @@ describe('the layers', () => {
 
   test.each([
     ['layer-packages-core', 'packages/core/src/upward.ts'],
+    ['layer-packages-extent', 'packages/extent/src/borrowed.ts'],
+    ['layer-packages-extent-check', 'packages/extent-check/src/borrowed.ts'],
     ['layer-services-frontend', 'services/frontend/src/index.ts'],
     ['layer-services-zone-master', 'services/zone-master/src/index.ts'],
     ['no-services-sideways', 'services/frontend/src/index.ts'],
