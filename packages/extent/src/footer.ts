@@ -13,6 +13,7 @@ import {
   FORMAT_VERSION,
   invalid,
   MIN_READER_VERSION,
+  parseFields,
   readU64,
   writeCrc,
   writeU64,
@@ -95,7 +96,7 @@ export function decodeFooter(bytes: Buffer): Footer {
   checkZero('footer', bytes.subarray(AT.reserved0, AT.chunkSize))
   checkZero('footer', bytes.subarray(AT.reserved1, AT.salt))
   checkZero('footer', bytes.subarray(AT.reserved2, AT.crc))
-  return checkOrder({
+  const fields = parseFields('footer', () => ({
     bucketId: parseBucketId(readU64(bytes, AT.bucketId)),
     salt: bytes.toString('hex', AT.salt, AT.salt + 8),
     lengthBytes: readU64(bytes, AT.length),
@@ -105,7 +106,8 @@ export function decodeFooter(bytes: Buffer): Footer {
     indexCrc: bytes.readUInt32LE(AT.indexCrc),
     chunkTableCrc: bytes.readUInt32LE(AT.chunkTableCrc),
     digest: bytes.toString('hex', AT.digest, AT.digest + 32),
-  })
+  }))
+  return checkOrder(fields)
 }
 
 /** Lengths are used to allocate and to read: they are checked first. */

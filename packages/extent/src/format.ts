@@ -1,6 +1,6 @@
 /** What all structures of the extent format share. FORMAT.md is the specification. */
 import { crc32 } from 'node:zlib'
-import { KuraError, PAGE_SIZE_BYTES } from '@kura/core'
+import { isKuraError, KuraError, PAGE_SIZE_BYTES } from '@kura/core'
 
 /** Version written. A golden file of every version ever written stays readable. */
 export const FORMAT_VERSION = 1
@@ -70,6 +70,16 @@ export function checkKnown(what: string, value: number, known: readonly number[]
     details: { value },
     hint: 'Run the version of Kura that wrote this disk, or a newer one.',
   })
+}
+
+/** An id or name that core refuses is, on a disk, `format-invalid` like any other wrong field. */
+export function parseFields<T>(what: string, parse: () => T): T {
+  try {
+    return parse()
+  } catch (cause) {
+    if (!isKuraError(cause, 'invalid-argument')) throw cause
+    throw new KuraError('format-invalid', `the ${what} has a field without meaning`, { cause })
+  }
 }
 
 export function invalid(message: string): never {

@@ -110,7 +110,7 @@ function soundOr<T>(fallback: T, decode: () => T): T {
   try {
     return decode()
   } catch (error) {
-    if (isKuraError(error, 'format-invalid', 'invalid-argument')) return fallback
+    if (isKuraError(error, 'format-invalid')) return fallback
     throw error
   }
 }

@@ -28,6 +28,7 @@ import {
   FORMAT_VERSION,
   invalid,
   MIN_READER_VERSION,
+  parseFields,
   readU64,
   writeCrc,
   writeU64,
@@ -116,7 +117,7 @@ export function decodePageZero(bytes: Buffer): PageZero {
   checkKnown('role', bytes.readUInt8(AT.role), [ROLE_REPLICA])
   checkZero('page 0', bytes.subarray(AT.roleIndex, AT.replicaCount))
   checkZero('page 0', bytes.subarray(AT.reserved, AT.crc))
-  return Object.freeze({
+  const fields = parseFields('page 0', () => ({
     formatVersion,
     pocket: parsePocketId(readName(bytes, AT.pocket)),
     zone: parseZoneId(readName(bytes, AT.zone)),
@@ -132,7 +133,8 @@ export function decodePageZero(bytes: Buffer): PageZero {
     orderId: parseOrderId(readU64(bytes, AT.orderId)),
     createdAtMs: readU64(bytes, AT.createdAtMs),
     capacityBytes: readU64(bytes, AT.capacity),
-  })
+  }))
+  return Object.freeze(fields)
 }
 
 function readName(bytes: Buffer, at: number): string {

@@ -21,6 +21,7 @@ import {
   checkZero,
   FORMAT_VERSION,
   invalid,
+  parseFields,
   readU64,
   roundUpToPage,
   writeCrc,
@@ -149,7 +150,7 @@ export function decodeRecordHeader(page: Buffer, place: RecordPosition): RecordH
   checkZero('record header', header.subarray(AT.keyId, AT.crc))
   const sizeBytes = header.readUInt32LE(AT.size)
   checkSizes(header, sizeBytes)
-  return Object.freeze({
+  const fields = parseFields('record header', () => ({
     bucketId: parseBucketId(readU64(header, AT.bucketId)),
     salt: header.toString('hex', AT.salt, AT.salt + 8),
     offsetBytes: readU64(header, AT.offset),
@@ -159,7 +160,8 @@ export function decodeRecordHeader(page: Buffer, place: RecordPosition): RecordH
     sizeBytes,
     plainCrc: header.readUInt32LE(AT.plainCrc),
     putAtMs: readU64(header, AT.putAtMs),
-  })
+  }))
+  return Object.freeze(fields)
 }
 
 /** These three fields lie where they are in every version. */

@@ -31,7 +31,7 @@ export function readRecordHeader(page: Buffer, place: RecordPosition): RecordHea
   try {
     return decodeRecordHeader(page, place)
   } catch (error) {
-    if (isKuraError(error, 'format-invalid', 'invalid-argument')) return undefined
+    if (isKuraError(error, 'format-invalid')) return undefined
     throw error
   }
 }
