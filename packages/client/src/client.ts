@@ -62,6 +62,11 @@ export interface KuraClientOptions {
   readonly timeoutMs?: number
   /** For one attempt of it. Default 20 s. */
   readonly attemptTimeoutMs?: number
+  /**
+   * Whom the requests count for where several clients on one machine compete: letters, digits, dots,
+   * underscores and dashes, at most 64. Without it they all count as one.
+   */
+  readonly clientName?: string
   readonly clock?: Clock
   readonly random?: Random
 }
@@ -91,8 +96,9 @@ export class KuraClient implements AsyncDisposable {
     const { clock = systemClock, random = systemRandom } = options
     const parallelism = checkParallelism(options.parallelism ?? PARALLELISM_DEFAULT)
     this.#timeoutMs = options.timeoutMs ?? OPERATION_TIMEOUT_MS
+    const { clientName = '' } = options
     this.#transport = new BlockClient({
-      hello: { pocket: parsePocketId(options.pocket), zone: '', role: 'client' },
+      hello: { pocket: parsePocketId(options.pocket), zone: '', role: 'client', clientName },
       clock,
       connectionsPerAddressMax: 2 * parallelism,
     })

@@ -57,6 +57,12 @@ export const ERROR_CODES = Object.freeze({
   'length-required': row('invalidArgument', 411, 'final', 'The request needs Content-Length.'),
   'body-too-slow': row('deadlineExceeded', 408, 'retry', 'The body came too slowly.'),
   'range-not-satisfiable': row('outOfRange', 416, 'final', 'The range lies outside the block.'),
+  'headers-too-large': row(
+    'invalidArgument',
+    431,
+    'final',
+    'The headers are too many or too large.',
+  ),
   'expectation-failed': row('failedPrecondition', 417, 'final', 'Only 100-continue is understood.'),
   'method-not-allowed': row('unimplemented', 405, 'final', 'This path has other methods.'),
   'not-found': row('notFound', 404, 'final', 'The block index has no such live block.'),

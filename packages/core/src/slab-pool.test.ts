@@ -25,6 +25,20 @@ it('a slab returns only when its last holder has released it', async () => {
   expect(() => slab.release()).toThrow('once per holder')
 })
 
+it('who asked is told once when a slab is back in its pool', async () => {
+  const pool = smallPool()
+  const usedCounts: number[] = []
+  for (let round = 0; round < 2; round += 1) {
+    const slab = await pool.reserve(1, patience)
+    if (round === 0) slab.whenFree(() => usedCounts.push(pool.usedCount))
+    slab.retain()
+    slab.release()
+    expect(usedCounts.length).toBe(round)
+    slab.release()
+  }
+  expect(usedCounts).toEqual([0])
+})
+
 it('small payloads fall back on large slabs, never the reverse', async () => {
   const pool = smallPool()
   const first = await pool.reserve(1, patience)

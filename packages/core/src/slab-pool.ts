@@ -41,6 +41,7 @@ export class Slab {
   readonly payload: Buffer
   readonly slabClass: SlabClass
   #holders = 0
+  #whenFree: (() => void) | undefined
   readonly #giveBack: (slab: Slab) => void
 
   constructor(bytes: Buffer, slabClass: SlabClass, giveBack: (slab: Slab) => void) {
@@ -59,7 +60,18 @@ export class Slab {
   release(): void {
     assert(this.#holders > 0, 'a slab is released once per holder')
     this.#holders -= 1
-    if (this.#holders === 0) this.#giveBack(this)
+    if (this.#holders > 0) return
+    const whenFree = this.#whenFree
+    this.#whenFree = undefined
+    this.#giveBack(this)
+    whenFree?.()
+  }
+
+  /** Calls back once, when the last holder has released this slab and its pool has it again. */
+  whenFree(callback: () => void): void {
+    assert(this.#holders > 0, 'only a slab in use becomes free')
+    assert(this.#whenFree === undefined, 'one callback for each use of a slab')
+    this.#whenFree = callback
   }
 }
 
@@ -94,10 +106,14 @@ export class SlabPool {
     }
   }
 
+  /** Slabs in all. */
+  get count(): number {
+    return this.#options.smallCount + this.#options.largeCount
+  }
+
   /** Slabs in use now. */
   get usedCount(): number {
-    const freeCount = this.#free.small.length + this.#free.large.length
-    return this.#options.smallCount + this.#options.largeCount - freeCount
+    return this.count - this.#free.small.length - this.#free.large.length
   }
 
   get waiterCount(): number {

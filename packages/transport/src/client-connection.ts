@@ -18,6 +18,8 @@ export interface ClientHello {
   readonly pocket: string
   readonly zone: string
   readonly role: 'client' | 'frontend' | 'storage-node'
+  /** Of an application client: whom its requests count for, beside others on its machine. */
+  readonly clientName?: string
 }
 
 /** A connection that is ready for exchanges. Throws `unavailable` and `identity-mismatch`. */

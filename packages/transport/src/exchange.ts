@@ -18,7 +18,16 @@ export interface ResponsePayload {
   readonly crc: number
 }
 
+/** Who is at the other end of a connection. */
+export interface Peer {
+  /** Undefined once the connection is gone. */
+  readonly remoteAddress: string | undefined
+  /** What an application client calls itself, as it came; undefined where it says nothing. */
+  readonly name: string | undefined
+}
+
 export interface Exchange {
+  readonly peer: Peer
   readonly request: RequestHeader
   /** 0: the request has no payload. */
   readonly payloadSizeBytes: number
@@ -42,6 +51,7 @@ export interface Exchange {
 type BodyState = 'none' | 'expected' | 'waiting-for-continue' | 'reading' | 'read' | 'broken'
 
 export class ServerExchange implements Exchange {
+  readonly peer: Peer
   readonly request: RequestHeader
   readonly payloadSizeBytes: number
   readonly signal: AbortSignal
@@ -53,11 +63,13 @@ export class ServerExchange implements Exchange {
 
   constructor(options: {
     readonly connection: Connection
+    readonly peer: Peer
     readonly request: RequestHeader
     readonly payloadSizeBytes: number
     readonly expectContinue: boolean
     readonly clock: Clock
   }) {
+    this.peer = options.peer
     this.request = options.request
     this.payloadSizeBytes = options.payloadSizeBytes
     this.signal = this.#abort.signal

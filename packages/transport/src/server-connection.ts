@@ -3,7 +3,7 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { AssertionError, KuraError, toKuraError, type Clock } from '@kura/core'
 import { RequestHeaderSchema, type Hello, type RequestHeader } from '@kura/proto'
 import { assertKind, type Connection, type Frame } from './connection.ts'
-import { encodeResponse, ServerExchange, type Exchange } from './exchange.ts'
+import { encodeResponse, ServerExchange, type Exchange, type Peer } from './exchange.ts'
 import {
   HELLO_TIMEOUT_MS,
   PASSED_ON_RATE_WINDOW_MS,
@@ -25,6 +25,7 @@ export class ServerConnection {
   readonly #options: ServerConnectionOptions
   readonly #connection: Connection
   #exchange: ServerExchange | undefined
+  #peer: Peer = { remoteAddress: undefined, name: undefined }
   #isStopping = false
 
   constructor(options: ServerConnectionOptions) {
@@ -92,6 +93,8 @@ export class ServerConnection {
       })
     }
     this.#options.acceptHello(hello)
+    const { remoteAddress } = this.#connection.socket
+    this.#peer = { remoteAddress, name: hello.clientName === '' ? undefined : hello.clientName }
     if (hello.role !== 'client') this.#connection.rateWindowMs = PASSED_ON_RATE_WINDOW_MS
   }
 
@@ -101,6 +104,7 @@ export class ServerConnection {
     const { payloadSizeBytes, expectContinue } = frame
     const exchange = new ServerExchange({
       connection: this.#connection,
+      peer: this.#peer,
       request,
       payloadSizeBytes,
       expectContinue,

@@ -1,17 +1,9 @@
 /** What the steps of a put and a get work with; made once, at the composition root. */
-import type {
-  BlockHash,
-  BucketId,
-  CellId,
-  Clock,
-  PocketId,
-  Random,
-  SlabPool,
-  ZoneId,
-} from '@kura/core'
+import type { BlockHash, BucketId, CellId, Clock, PocketId, Random, ZoneId } from '@kura/core'
 import type { BlockIndex, VolumeManager } from '@kura/proto'
 import type { RpcClientOf } from '@kura/rpc'
 import type { BlockClient } from '@kura/transport'
+import type { Admission } from './admission/admission.ts'
 import type { FrontendLoggers } from './logger.ts'
 import type { ZoneMaps } from './maps/zone-maps.ts'
 import type { FrontendMetrics } from './metrics.ts'
@@ -27,8 +19,8 @@ export interface FrontendContext {
   readonly zone: ZoneId
   readonly clock: Clock
   readonly random: Random
-  /** Blocks under way; its size is the admission limit. */
-  readonly slabs: SlabPool
+  /** Gives buffers to the blocks under way. */
+  readonly admission: Admission
   readonly maps: ZoneMaps
   readonly index: RpcClientOf<typeof BlockIndex>
   /** Any instance of the cell's volume manager. */

@@ -12,12 +12,13 @@ import { AddressBook, DirectoryCoordinator } from '@kura/coordination'
 import type { ProcessIdentity } from '@kura/rpc'
 import { AdminServer, SystemClock, SystemRandom, type Service } from '@kura/runtime'
 import { BlockClient, BlockServer } from '@kura/transport'
+import { Admission } from './admission/admission.ts'
 import { handleExchange } from './block/block-door.ts'
 import type { FrontendConfig } from './config.ts'
 import type { FrontendContext } from './frontend-context.ts'
 import { GrpcDoor } from './grpc/grpc-door.ts'
 import { HttpDoor } from './http/http-door.ts'
-import { ADMISSION_WAITERS_MAX, DRAIN_MS_MAX } from './limits.ts'
+import { DRAIN_MS_MAX } from './limits.ts'
 import { createLoggers, type FrontendLoggers } from './logger.ts'
 import { MapCache } from './maps/map-cache.ts'
 import { ZoneMaps } from './maps/zone-maps.ts'
@@ -51,6 +52,7 @@ export class Frontend implements Service {
   readonly #loggers: FrontendLoggers
   readonly #metrics: FrontendMetrics
   readonly #slabs: SlabPool
+  readonly #admission: Admission
   readonly #avoided: AvoidedVolumes
   readonly #loopDelay: LoopDelay
   readonly #maps: ZoneMaps
@@ -79,8 +81,10 @@ export class Frontend implements Service {
     this.#slabs = new SlabPool({
       largeCount: config.largeSlabs,
       smallCount: config.smallSlabs,
-      waitersMax: ADMISSION_WAITERS_MAX,
+      // Requests wait in the line of the admission, never in that of the pool.
+      waitersMax: 0,
     })
+    this.#admission = new Admission({ slabs: this.#slabs, clock: this.#clock })
     this.#avoided = new AvoidedVolumes(this.#clock)
     this.#loopDelay = new LoopDelay(this.#clock)
     this.#maps = new ZoneMaps((changed) => this.#mapCache.noteChange(changed))
@@ -182,7 +186,7 @@ export class Frontend implements Service {
       zone: this.#config.zone,
       clock: this.#clock,
       random: this.#random,
-      slabs: this.#slabs,
+      admission: this.#admission,
       maps: this.#maps,
       index: clients.index,
       volumeManagerOf,
@@ -233,9 +237,12 @@ export class Frontend implements Service {
   #createMetrics(): FrontendMetrics {
     return createMetrics({
       slabsUsed: () => this.#slabs.usedCount,
-      admissionWaiters: () => this.#slabs.waiterCount,
+      heldBytes: () => this.#admission.heldBytes,
+      admissionWaiters: () => this.#admission.waiterCount,
+      activeClients: () => this.#admission.clientCount,
       blockConnections: () => this.#blockServer?.connectionCount ?? 0,
       grpcConnections: () => this.#grpcDoor?.connectionCount ?? 0,
+      httpConnections: () => this.#httpDoor?.connectionCount ?? 0,
       openVolumes: () => this.#maps.openVolumeCount,
       avoidedVolumes: () => this.#avoided.count,
       loopDelayMs: () => this.#loopDelay.recentMs,

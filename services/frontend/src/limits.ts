@@ -1,9 +1,16 @@
 /** Limits of a frontend. Each bounds something that callers or sick disks could otherwise grow. */
-import { KIB } from '@kura/core'
+import { KIB, MIB } from '@kura/core'
 
 /** Requests that wait for a buffer while all are taken, and how long one waits. */
 export const ADMISSION_WAITERS_MAX = 64
 export const ADMISSION_WAIT_MS_MAX = 2_000
+/**
+ * A client counts as active for so long after its last request: longer than a request waits, so
+ * that the share of a client does not come and go between two of its requests.
+ */
+export const ACTIVE_CLIENT_MS = 3_000
+/** Clients whose share is kept apart; of more, those that asked longest ago lose theirs. */
+export const ACTIVE_CLIENTS_MAX = 1024
 /** A volume on which a write failed gets no puts from this frontend for so long. */
 export const AVOID_VOLUME_MS = 30_000
 /** The same where a node only had too much to do. */
@@ -46,9 +53,11 @@ export const MAP_CACHE_WRITE_MS = 1_000
 export const DRAIN_MS_MAX = 6_000
 /** HTTP: one request in all, its headers alone, and a connection between two requests. */
 export const HTTP_REQUEST_TIMEOUT_MS = 60_000
-export const HTTP_HEADERS_TIMEOUT_MS = 10_000
-export const HTTP_IDLE_TIMEOUT_MS = 60_000
+export const HTTP_HEADERS_TIMEOUT_MS = 5_000
+export const HTTP_IDLE_TIMEOUT_MS = 15_000
 export const HTTP_HEADERS_BYTES_MAX = 16 * KIB
+/** Header fields of one request; what a browser sends is below 30. */
+export const HTTP_HEADERS_COUNT_MAX = 100
 export const HTTP_CONNECTIONS_MAX = 1024
 /** In each such window a body brings its minimum until it has ended. */
 export const HTTP_RATE_WINDOW_MS = 2_000
@@ -56,8 +65,6 @@ export const HTTP_RATE_WINDOW_BYTES_MIN = 256 * KIB
 /** Bytes of an answer handed to the kernel at once, and its time to take them. */
 export const HTTP_WRITE_STEP_BYTES = 512 * KIB
 export const HTTP_WRITE_STEP_TIMEOUT_MS = 4_000
-/** After a refusal the rest of a body is dropped for so long, so that the answer is read. */
-export const HTTP_LINGER_MS = 1_000
 /** gRPC: connections, calls of one connection, and callers that watch the health. */
 export const GRPC_CONNECTIONS_MAX = 1024
 export const GRPC_STREAMS_MAX = 128
@@ -77,5 +84,12 @@ export const GRPC_SMALL_MESSAGE_BYTES_MAX = 4 * KIB
 export const GRPC_CALL_TIMEOUT_MS = 60_000
 /** How often the health service finds out whether the frontend can serve. */
 export const GRPC_HEALTH_PERIOD_MS = 1_000
+/**
+ * After a refusal the rest of a body is dropped, so that the answer is read: until it stands still
+ * for so long, for so long in all, and so many bytes of it.
+ */
+export const HTTP_LINGER_IDLE_MS = 1_000
+export const HTTP_LINGER_MS_MAX = 10_000
+export const HTTP_DROPPED_BYTES_MAX = 8 * MIB
 /** What an overloaded frontend asks its callers to wait. */
 export const RETRY_AFTER_SECONDS = 1

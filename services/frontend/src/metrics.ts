@@ -3,9 +3,12 @@ import { Metrics } from '@kura/runtime'
 /** What the gauges read when somebody asks. */
 export interface FrontendReadings {
   readonly slabsUsed: () => number
+  readonly heldBytes: () => number
   readonly admissionWaiters: () => number
+  readonly activeClients: () => number
   readonly blockConnections: () => number
   readonly grpcConnections: () => number
+  readonly httpConnections: () => number
   readonly openVolumes: () => number
   readonly avoidedVolumes: () => number
   readonly loopDelayMs: () => number
@@ -78,6 +81,16 @@ function addGauges(metrics: Metrics, readings: FrontendReadings): void {
     collect: (gauge) => gauge.set(readings.slabsUsed()),
   })
   metrics.gauge({
+    name: 'held_bytes',
+    help: 'Bytes of the blocks held now.',
+    collect: (gauge) => gauge.set(readings.heldBytes()),
+  })
+  metrics.gauge({
+    name: 'active_clients',
+    help: 'Clients among whom the buffers are shared now.',
+    collect: (gauge) => gauge.set(readings.activeClients()),
+  })
+  metrics.gauge({
     name: 'admission_waiters',
     help: 'Requests that wait for a buffer.',
     collect: (gauge) => gauge.set(readings.admissionWaiters()),
@@ -91,6 +104,11 @@ function addGauges(metrics: Metrics, readings: FrontendReadings): void {
     name: 'grpc_connections',
     help: 'Connections of callers on the gRPC door.',
     collect: (gauge) => gauge.set(readings.grpcConnections()),
+  })
+  metrics.gauge({
+    name: 'http_connections',
+    help: 'Connections of callers at the HTTP door.',
+    collect: (gauge) => gauge.set(readings.httpConnections()),
   })
   metrics.gauge({
     name: 'open_volumes',

@@ -41,6 +41,13 @@ export declare type Hello = Message<"kura.v1.Hello"> & {
    * @generated from field: string role = 4;
    */
   role: string;
+
+  /**
+   * Of an application client: whom its requests count for, beside others on its machine.
+   *
+   * @generated from field: string client_name = 5;
+   */
+  clientName: string;
 };
 
 /**

@@ -5,6 +5,7 @@
 import { hashFromBytes, hashToBytes, KuraError, type BlockHash } from '@kura/core'
 import type { GetBlockRequest, PutBlockRequest, StatBlockRequest } from '@kura/proto'
 import type { Exchange } from '@kura/transport'
+import { clientKeyOf } from '../admission/client-key.ts'
 import { audited, type AuditLine } from '../audit.ts'
 import type { FrontendContext } from '../frontend-context.ts'
 import { getBlock, putBlock, statBlock } from '../handlers/index.ts'
@@ -55,6 +56,7 @@ async function answerPut(answering: Answering<PutBlockRequest>): Promise<void> {
   line.sizeBytes = sizeBytes
   const receipt = await putBlock(frontend, {
     door: 'block',
+    client: clientKeyOf(exchange.peer),
     requestId: line.requestId,
     expectedHash: line.blockHash,
     sizeBytes,
@@ -72,6 +74,7 @@ async function answerGet(answering: Answering<GetBlockRequest>): Promise<void> {
   const hash = parseHash(answering)
   const block = await getBlock(frontend, {
     door: 'block',
+    client: clientKeyOf(exchange.peer),
     requestId: line.requestId,
     hash,
     signal: exchange.signal,

@@ -17,8 +17,8 @@ export async function getOverGrpc(
   const { hash: hashBytes } = await exchange.readMessage(GetRequestSchema)
   const hash = hashFromBytes(hashBytes)
   line.blockHash = hash
-  const { requestId, signal } = exchange
-  const call = { door: 'grpc', requestId, hash, signal, verifyHash: true } as const
+  const { client, requestId, signal } = exchange
+  const call = { door: 'grpc', client, requestId, hash, signal, verifyHash: true } as const
   const block = await getBlock(frontend, call)
   try {
     signal.throwIfAborted()

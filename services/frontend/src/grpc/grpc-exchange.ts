@@ -3,6 +3,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'nod
 import type { OutgoingHttpHeaders } from 'node:http'
 import { fromBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
 import { KuraError, type Clock } from '@kura/core'
+import { clientKeyOf, type ClientKey } from '../admission/client-key.ts'
 import {
   GRPC_CALL_TIMEOUT_MS,
   GRPC_SMALL_MESSAGE_BYTES_MAX,
@@ -14,11 +15,14 @@ import { MessageReader } from './message-reader.ts'
 import { parseTimeout } from './parse-timeout.ts'
 
 const REQUEST_ID_KEY = 'kura-request-id'
+const CLIENT_KEY = 'x-kura-client'
 const REQUEST_ID_PATTERN = /^[A-Za-z0-9._-]{1,64}$/
 const PREFIX_BYTES = 5
 
 export class GrpcExchange {
   readonly requestId: string
+  /** Who this call counts for, where callers compete. */
+  readonly client: ClientKey
   /** Aborts with a KuraError: the caller left, its deadline passed, or the process stops. */
   readonly signal: AbortSignal
   readonly reader: MessageReader
@@ -41,6 +45,11 @@ export class GrpcExchange {
     const { stream, headers, clock } = options
     this.#stream = stream
     this.connection = stream.session ?? stream
+    const name = headers[CLIENT_KEY]
+    this.client = clientKeyOf({
+      remoteAddress: stream.session?.socket.remoteAddress,
+      name: typeof name === 'string' ? name : undefined,
+    })
     this.#headers = headers
     this.#clock = clock
     this.signal = AbortSignal.any([this.#abort.signal, options.stopSignal])

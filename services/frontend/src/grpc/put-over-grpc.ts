@@ -19,6 +19,7 @@ export async function putOverGrpc(
   line.sizeBytes = sizeBytes
   const receipt = await putBlock(frontend, {
     door: 'grpc',
+    client: exchange.client,
     requestId: exchange.requestId,
     expectedHash,
     sizeBytes,

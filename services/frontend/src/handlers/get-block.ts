@@ -2,7 +2,6 @@
 import { isKuraError, KuraError, toKuraError, type Slab } from '@kura/core'
 import type { FrontendContext } from '../frontend-context.ts'
 import { askPlacement, findPlacement } from '../replicas/find-placement.ts'
-import { reserveSlab } from '../steps/admit.ts'
 import type { GetCall, ReadBlock } from '../steps/get-call.ts'
 import { locateBlock, type LocatedBlock } from '../steps/locate-block.ts'
 import { readAnyReplica } from '../steps/read-any-replica.ts'
@@ -37,8 +36,9 @@ async function readLocated(
   const { call, located, find } = read
   const placement = await find(frontend, { ...call, bucketId: located.bucketId })
   if (placement === undefined) throw unreadable(located, 'nobody says where its copies are')
-  const { signal } = call
-  const slab = await reserveSlab(frontend, { sizeBytes: located.sizeBytes, signal })
+  const { client, signal } = call
+  const request = { client, sizeBytes: located.sizeBytes }
+  const slab = await frontend.admission.reserve(request, { signal })
   const filled = await readOrGiveUp(frontend, { call, located, placement, slab })
   return { located, slab: filled, bytes: filled.payload.subarray(0, located.sizeBytes) }
 }

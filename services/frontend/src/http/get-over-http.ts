@@ -26,8 +26,8 @@ export async function getOverHttp(
     return
   }
   const { hash } = wanted
-  const { requestId, signal } = exchange
-  const call = { door: 'http', requestId, hash, signal, verifyHash: true } as const
+  const { client, requestId, signal } = exchange
+  const call = { door: 'http', client, requestId, hash, signal, verifyHash: true } as const
   const block = await getBlock(frontend, call)
   try {
     signal.throwIfAborted()

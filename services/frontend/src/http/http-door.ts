@@ -10,13 +10,21 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { AssertionError, ERROR_CODES, KuraError, parseBlockHash, toKuraError } from '@kura/core'
+import {
+  AssertionError,
+  ERROR_CODES,
+  KuraError,
+  parseBlockHash,
+  toKuraError,
+  type ErrorCode,
+} from '@kura/core'
 import { listenOn } from '@kura/runtime'
 import { audited, type AuditLine } from '../audit.ts'
 import type { FrontendContext } from '../frontend-context.ts'
 import {
   HTTP_CONNECTIONS_MAX,
   HTTP_HEADERS_BYTES_MAX,
+  HTTP_HEADERS_COUNT_MAX,
   HTTP_HEADERS_TIMEOUT_MS,
   HTTP_IDLE_TIMEOUT_MS,
   HTTP_REQUEST_TIMEOUT_MS,
@@ -40,18 +48,23 @@ const SERVER_OPTIONS = {
   noDelay: true,
 }
 
+interface DoorState {
+  isClosing: boolean
+  connectionCount: number
+}
+
 export class HttpDoor {
   /** `host:port` as bound. */
   readonly address: string
   readonly #server: Server
   readonly #frontend: FrontendContext
-  readonly #state: { isClosing: boolean }
+  readonly #state: DoorState
 
   private constructor(options: {
     readonly server: Server
     readonly address: string
     readonly frontend: FrontendContext
-    readonly state: { isClosing: boolean }
+    readonly state: DoorState
   }) {
     this.#server = options.server
     this.#state = options.state
@@ -64,9 +77,10 @@ export class HttpDoor {
     readonly frontend: FrontendContext
   }): Promise<HttpDoor> {
     const { frontend, address } = options
-    const state = { isClosing: false }
+    const state = { isClosing: false, connectionCount: 0 }
     const server = createServer(SERVER_OPTIONS)
     server.maxConnections = HTTP_CONNECTIONS_MAX
+    server.maxHeadersCount = HTTP_HEADERS_COUNT_MAX + 1
     const keepsAlive = (): boolean => !state.isClosing
     const serve =
       (expectsContinue: boolean) =>
@@ -78,11 +92,21 @@ export class HttpDoor {
     server.on('checkContinue', serve(true))
     server.on('checkExpectation', serve(false))
     server.on('clientError', refuseMalformed)
+    server.on('connection', (socket) => {
+      state.connectionCount += 1
+      socket.once('close', () => {
+        state.connectionCount -= 1
+      })
+    })
     // A connection that could not be accepted, for want of descriptors, is no reason to die.
     server.on('error', (error) => {
       frontend.loggers.frontend.warn({ reason: error.message }, 'HTTP listener trouble')
     })
     return new HttpDoor({ server, address: await listenOn(server, address), frontend, state })
+  }
+
+  get connectionCount(): number {
+    return this.#state.connectionCount
   }
 
   /** Takes no more connections, lets running requests end within the grace, then cuts them. */
@@ -143,6 +167,7 @@ async function route(
   exchange: HttpExchange,
   line: AuditLine,
 ): Promise<void> {
+  refuseManyHeaders(exchange)
   refuseOtherExpectations(exchange)
   if (exchange.path === COLLECTION_PATH) {
     if (exchange.method !== 'POST') throw methodNotAllowed('POST')
@@ -165,6 +190,12 @@ async function route(
   }
 }
 
+/** The library would leave out silently what is beyond its limit. */
+function refuseManyHeaders(exchange: HttpExchange): void {
+  if (exchange.request.rawHeaders.length <= 2 * HTTP_HEADERS_COUNT_MAX) return
+  throw new KuraError('headers-too-large', 'a request has fewer header fields')
+}
+
 function refuseOtherExpectations(exchange: HttpExchange): void {
   const expected = exchange.header('expect')
   if (expected === undefined || expected.toLowerCase() === '100-continue') return
@@ -182,14 +213,19 @@ function errorHeaders(error: KuraError): OutgoingHttpHeaders {
   return {}
 }
 
+const MALFORMED_CODES = new Map<string, ErrorCode>([
+  ['ERR_HTTP_REQUEST_TIMEOUT', 'body-too-slow'],
+  ['HPE_HEADER_OVERFLOW', 'headers-too-large'],
+])
+
 /** What the parser refuses never becomes a request; it still gets an answer of the same form. */
 function refuseMalformed(error: Error & { readonly code?: string }, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy()
     return
   }
-  const code = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'body-too-slow' : 'invalid-argument'
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : ERROR_CODES[code].httpStatus
+  const code = MALFORMED_CODES.get(error.code ?? '') ?? 'invalid-argument'
+  const status = ERROR_CODES[code].httpStatus
   const body = `${JSON.stringify({ code, message: 'the request is malformed or too slow' })}\n`
   socket.end(
     `HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\n` +

@@ -1,13 +1,14 @@
 /** One HTTP request and its answer: id, signal, headers that every answer has, errors as JSON. */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { ERROR_CODES, KuraError, type BlockHash, type Clock } from '@kura/core'
+import { clientKeyOf, type ClientKey } from '../admission/client-key.ts'
 import {
-  HTTP_LINGER_MS,
   HTTP_REQUEST_TIMEOUT_MS,
   HTTP_WRITE_STEP_BYTES,
   HTTP_WRITE_STEP_TIMEOUT_MS,
   RETRY_AFTER_SECONDS,
 } from '../limits.ts'
+import { dropBody } from './drop-body.ts'
 
 const REQUEST_ID_PATTERN = /^[A-Za-z0-9._-]{1,64}$/
 const RETRY_LATER: readonly number[] = [429, 503]
@@ -21,6 +22,7 @@ export interface Answer {
 export class HttpExchange {
   readonly request: IncomingMessage
   readonly requestId: string
+  readonly client: ClientKey
   /** Aborts with a KuraError: the caller left, or the request took too long. */
   readonly signal: AbortSignal
   /** The caller waits for `100 Continue` before it sends the body. */
@@ -47,6 +49,8 @@ export class HttpExchange {
     const given = options.request.headers['x-request-id']
     const isSane = typeof given === 'string' && REQUEST_ID_PATTERN.test(given)
     this.requestId = isSane ? given : options.newRequestId()
+    const { remoteAddress } = options.request.socket
+    this.client = clientKeyOf({ remoteAddress, name: this.header('x-kura-client') })
     const abort = new AbortController()
     this.signal = abort.signal
     this.#cancelTimer = options.clock.schedule(HTTP_REQUEST_TIMEOUT_MS, () => {
@@ -96,7 +100,7 @@ export class HttpExchange {
       return
     }
     await this.#write(body)
-    if (isRefusedUpload) await this.#dropBody()
+    if (isRefusedUpload) await dropBody(this.request, this.#clock)
     await this.#end()
   }
 
@@ -159,24 +163,6 @@ export class HttpExchange {
         // A failed write still owns its bytes until the socket is closed.
         if (error === null || error === undefined) done()
       })
-    })
-  }
-
-  /**
-   * The answer is out; a caller who still sends gets time to read it before the connection ends.
-   */
-  async #dropBody(): Promise<void> {
-    const { request } = this
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        cancelTimer()
-        resolve()
-      }
-      const cancelTimer = this.#clock.schedule(HTTP_LINGER_MS, done)
-      request.once('end', done)
-      request.once('close', done)
-      request.on('error', () => undefined)
-      request.resume()
     })
   }
 

@@ -17,6 +17,7 @@ export async function putOverHttp(
   line.sizeBytes = sizeBytes
   const receipt = await putBlock(frontend, {
     door: 'http',
+    client: exchange.client,
     requestId: exchange.requestId,
     expectedHash,
     sizeBytes,

@@ -1,10 +1,13 @@
 import type { BlockHash, Slab } from '@kura/core'
+import type { ClientKey } from '../admission/client-key.ts'
 import type { Door } from './put-call.ts'
 import type { LocatedBlock } from './locate-block.ts'
 
 /** A get as its door hands it over. */
 export interface GetCall {
   readonly door: Door
+  /** Who asks, where callers compete for buffers. */
+  readonly client: ClientKey
   readonly requestId: string
   readonly hash: BlockHash
   /** Aborts with a KuraError. */

@@ -1,10 +1,13 @@
 import type { BlockHash } from '@kura/core'
+import type { ClientKey } from '../admission/client-key.ts'
 
 export type Door = 'block' | 'http' | 'grpc'
 
 /** A put as its door hands it over: who asks, for what, and how its bytes come. */
 export interface PutCall {
   readonly door: Door
+  /** Who asks, where callers compete for buffers. */
+  readonly client: ClientKey
   readonly requestId: string
   /** Undefined: the caller wants the hash computed. */
   readonly expectedHash: BlockHash | undefined

@@ -137,7 +137,9 @@ class ReplicaRace {
   #hedge(): void {
     this.#hedgeTimer = undefined
     if (this.#queue.length === 0 || this.#running.size !== 1) return
-    const spare = this.#frontend.slabs.tryReserve(this.#read.located.sizeBytes)
+    const { call, located } = this.#read
+    const request = { client: call.client, sizeBytes: located.sizeBytes }
+    const spare = this.#frontend.admission.tryReserve(request)
     if (spare === undefined) return
     if (!this.#frontend.hedging.tryTake()) {
       spare.release()

@@ -1,0 +1,131 @@
+/**
+ * Who gets a buffer, and when. A frontend holds as many blocks as it has buffers; further requests
+ * wait in a short, fair line, their bodies unread; beyond it they are refused at once. Whoever asks
+ * for more than its share while others wait is the one that is refused.
+ */
+import { KuraError, toKuraError, type Clock, type Slab, type SlabPool } from '@kura/core'
+import { ADMISSION_WAIT_MS_MAX, ADMISSION_WAITERS_MAX } from '../limits.ts'
+import type { ClientKey } from './client-key.ts'
+import { ClientShares } from './client-shares.ts'
+import { FairLine, type Waiting } from './fair-line.ts'
+
+interface Waiter extends Waiting {
+  readonly resolve: (slab: Slab) => void
+  readonly reject: (reason: KuraError) => void
+}
+
+export interface BufferRequest {
+  readonly client: ClientKey
+  readonly sizeBytes: number
+}
+
+export class Admission {
+  readonly #slabs: SlabPool
+  readonly #clock: Clock
+  readonly #shares: ClientShares
+  readonly #line = new FairLine<Waiter>()
+  #heldBytes = 0
+
+  /** REQUIRES: nobody else reserves from this pool. */
+  constructor(options: { readonly slabs: SlabPool; readonly clock: Clock }) {
+    this.#slabs = options.slabs
+    this.#clock = options.clock
+    this.#shares = new ClientShares({ slotCount: options.slabs.count, clock: options.clock })
+  }
+
+  /** Requests that wait now. */
+  get waiterCount(): number {
+    return this.#line.size
+  }
+
+  /** Bytes of all blocks that are held now. */
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  /** Clients among whom the buffers are shared now. */
+  get clientCount(): number {
+    return this.#shares.activeCount
+  }
+
+  /**
+   * A buffer, held once by the caller. Waits in line, at most ADMISSION_WAIT_MS_MAX. Throws
+   * `overloaded`, `rate-limited` where the client has its share and others want theirs, and the
+   * signal's reason when it aborts.
+   */
+  async reserve(request: BufferRequest, options: { readonly signal: AbortSignal }): Promise<Slab> {
+    options.signal.throwIfAborted()
+    this.#shares.note(request.client)
+    const free = this.#line.size === 0 ? this.#take(request) : undefined
+    return free ?? (await this.#wait(request, options.signal))
+  }
+
+  /** As `reserve`, without waiting: undefined where others wait or none is free. */
+  tryReserve(request: BufferRequest): Slab | undefined {
+    return this.#line.size === 0 ? this.#take(request) : undefined
+  }
+
+  async #wait(request: BufferRequest, signal: AbortSignal): Promise<Slab> {
+    const { promise, resolve, reject } = Promise.withResolvers<Slab>()
+    const waiter: Waiter = { ...request, resolve, reject }
+    const leave = (reason: KuraError): void => {
+      if (this.#line.remove(waiter)) reject(reason)
+    }
+    const onAbort = (): void => leave(toKuraError(signal.reason, 'cancelled'))
+    const cancelTimer = this.#clock.schedule(ADMISSION_WAIT_MS_MAX, () => {
+      leave(this.#refusal(request.client, 'no buffer became free in time'))
+    })
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#line.add(waiter)
+    this.#serveLine()
+    this.#cutLine(request.client)
+    try {
+      return await promise
+    } finally {
+      cancelTimer()
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #serveLine(): void {
+    const tryTake = (waiter: Waiter): boolean => {
+      const slab = this.#take(waiter)
+      if (slab !== undefined) waiter.resolve(slab)
+      return slab !== undefined
+    }
+    while (this.#line.size > 0 && this.#slabs.usedCount < this.#slabs.count) {
+      if (!this.#line.serveNext(tryTake)) return
+    }
+  }
+
+  /** The line has grown by one; where it is too long now, somebody has to go. */
+  #cutLine(newcomer: ClientKey): void {
+    if (this.#line.size <= ADMISSION_WAITERS_MAX) return
+    const victim = this.#line.pickVictim(newcomer)
+    if (victim === undefined || !this.#line.remove(victim)) return
+    victim.reject(this.#refusal(victim.client, 'no buffer is free and the line is full'))
+  }
+
+  #take(request: BufferRequest): Slab | undefined {
+    const { client, sizeBytes } = request
+    if (!this.#shares.hasRoom(client)) return undefined
+    const slab = this.#slabs.tryReserve(sizeBytes)
+    if (slab === undefined) return undefined
+    this.#shares.take(client)
+    this.#heldBytes += sizeBytes
+    slab.whenFree(() => {
+      this.#heldBytes -= sizeBytes
+      this.#shares.giveBack(client)
+      this.#serveLine()
+    })
+    return slab
+  }
+
+  #refusal(client: ClientKey, message: string): KuraError {
+    const hasShare = this.#shares.activeCount > 1 && !this.#shares.hasRoom(client)
+    if (!hasShare) return new KuraError('overloaded', message)
+    return new KuraError('rate-limited', 'this client has its share, and others want theirs', {
+      hint: 'send fewer requests at a time',
+    })
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * How many of the frontend's buffers each client holds, and how many it may. While several clients
+ * are active none holds more than its equal share, so that one with many requests, or with slow
+ * ones, leaves room for the others. A client alone may have all.
+ */
+import type { Clock } from '@kura/core'
+import { ACTIVE_CLIENT_MS, ACTIVE_CLIENTS_MAX } from '../limits.ts'
+import type { ClientKey } from './client-key.ts'
+
+interface Use {
+  heldCount: number
+  lastSeenMs: number
+}
+
+export class ClientShares {
+  readonly #slotCount: number
+  readonly #clock: Clock
+  /** Who was seen last comes last. */
+  readonly #uses = new Map<ClientKey, Use>()
+
+  constructor(options: { readonly slotCount: number; readonly clock: Clock }) {
+    this.#slotCount = options.slotCount
+    this.#clock = options.clock
+  }
+
+  /** Clients that hold something, or that asked for something in the last ACTIVE_CLIENT_MS. */
+  get activeCount(): number {
+    this.#forgetIdle()
+    return this.#uses.size
+  }
+
+  /** The client asks for something: it is active. */
+  note(client: ClientKey): void {
+    const use = this.#uses.get(client) ?? { heldCount: 0, lastSeenMs: 0 }
+    use.lastSeenMs = this.#clock.monotonicMs()
+    this.#uses.delete(client)
+    this.#uses.set(client, use)
+    this.#forgetIdle()
+  }
+
+  /** Whether the client may hold one more. */
+  hasRoom(client: ClientKey): boolean {
+    const share = Math.ceil(this.#slotCount / Math.max(1, this.activeCount))
+    return (this.#uses.get(client)?.heldCount ?? 0) < share
+  }
+
+  take(client: ClientKey): void {
+    this.note(client)
+    const use = this.#uses.get(client)
+    if (use !== undefined) use.heldCount += 1
+  }
+
+  giveBack(client: ClientKey): void {
+    const use = this.#uses.get(client)
+    if (use === undefined) return
+    use.heldCount -= 1
+    use.lastSeenMs = this.#clock.monotonicMs()
+  }
+
+  /** Who holds something stays; there are never more of those than slots. */
+  #forgetIdle(): void {
+    const nowMs = this.#clock.monotonicMs()
+    for (const [client, use] of this.#uses) {
+      const isRecent = nowMs - use.lastSeenMs < ACTIVE_CLIENT_MS
+      if (isRecent && this.#uses.size <= ACTIVE_CLIENTS_MAX) return
+      if (use.heldCount === 0) this.#uses.delete(client)
+    }
+  }
+}
