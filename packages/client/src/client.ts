@@ -63,8 +63,8 @@ export interface KuraClientOptions {
   /** For one attempt of it. Default 20 s. */
   readonly attemptTimeoutMs?: number
   /**
-   * Whom the requests count for where several clients on one machine compete: letters, digits, dots,
-   * underscores and dashes, at most 64. Without it they all count as one.
+   * Whom the requests count for where several clients on one machine compete: letters, digits,
+   * dots, underscores and dashes, at most 64. Without it they all count as one.
    */
   readonly clientName?: string
   readonly clock?: Clock
