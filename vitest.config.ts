@@ -30,6 +30,8 @@ function project(suite: Suite) {
       include: [...suite.include],
       testTimeout: suite.timeoutMs,
       hookTimeout: suite.timeoutMs,
+      // The default of 1 s is for idle machines; a poll that succeeds ends at once anyway.
+      expect: { poll: { timeout: 10 * SECOND } },
       fileParallelism: suite.isSerial !== true,
       env: { KURA_VERIFY: 'all', ...suite.env },
     },
