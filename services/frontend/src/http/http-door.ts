@@ -91,7 +91,9 @@ export class HttpDoor {
     server.on('request', serve(false))
     server.on('checkContinue', serve(true))
     server.on('checkExpectation', serve(false))
-    server.on('clientError', refuseMalformed)
+    server.on('clientError', (error: Error & { readonly code?: string }, socket) => {
+      refuseMalformed(error, { socket, requestId: frontend.random.bytes(8).toString('hex') })
+    })
     server.on('connection', (socket) => {
       state.connectionCount += 1
       socket.once('close', () => {
@@ -219,16 +221,20 @@ const MALFORMED_CODES = new Map<string, ErrorCode>([
 ])
 
 /** What the parser refuses never becomes a request; it still gets an answer of the same form. */
-function refuseMalformed(error: Error & { readonly code?: string }, socket: Duplex): void {
+function refuseMalformed(
+  error: Error & { readonly code?: string },
+  { socket, requestId }: { readonly socket: Duplex; readonly requestId: string },
+): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy()
     return
   }
   const code = MALFORMED_CODES.get(error.code ?? '') ?? 'invalid-argument'
   const status = ERROR_CODES[code].httpStatus
-  const body = `${JSON.stringify({ code, message: 'the request is malformed or too slow' })}\n`
+  const message = 'the request is malformed or too slow'
+  const body = `${JSON.stringify({ code, message, requestId })}\n`
   socket.end(
     `HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `x-request-id: ${requestId}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
 }
