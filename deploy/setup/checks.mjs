@@ -28,7 +28,7 @@ const STEPS = [
 /** Runs every step and the tidy tests; the result counts each step as one. */
 export function runChecks() {
   let passed = 0
-  let failed = 0
+  const reasons = []
   for (const [name, step] of STEPS) {
     const startedAt = process.hrtime.bigint()
     const problem = step()
@@ -39,12 +39,16 @@ export function runChecks() {
     )
     if (problem === undefined) passed += 1
     else {
-      failed += 1
+      reasons.push(`check: ${name}`)
       process.stdout.write(`${problem.trimEnd()}\n`)
     }
   }
   const tidy = runSuite('tidy')
-  return { passed: passed + tidy.passed, failed: failed + tidy.failed }
+  return {
+    passed: passed + tidy.passed,
+    failed: reasons.length + tidy.failed,
+    reasons: [...reasons, ...tidy.reasons],
+  }
 }
 
 /** Runs a tool; returns its output when it fails, undefined when it is content. */

@@ -1,7 +1,7 @@
 /** One vitest project as a suite with a count. A suite that ran no test has failed. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 
 import { root } from './layout.mjs'
 import { describeToolchain } from './toolchain.mjs'
@@ -26,13 +26,24 @@ function count(name, { report, isSuccess }) {
   const outcome = JSON.parse(readFileSync(report, 'utf8'))
   const passed = outcome.numPassedTests
   const failed = outcome.numTotalTests - passed
+  const reasons = listFailures(name, outcome)
   if (outcome.numTotalTests === 0) return refuse(name, 'ran no test', { passed, failed })
   if (!isSuccess && failed === 0)
     return refuse(name, 'failed outside its tests', { passed, failed })
-  return { passed, failed }
+  return { passed, failed, reasons }
+}
+
+/** One line for each test that did not pass: where it is, its name, why. */
+function listFailures(name, outcome) {
+  return outcome.testResults.flatMap((file) => {
+    const tests = file.assertionResults.filter(({ status }) => status !== 'passed')
+    return tests.map((test) => {
+      const [reason = test.status] = (test.failureMessages?.[0] ?? test.status).split('\n')
+      return `${name}: ${relative(root, file.name)} > ${test.fullName}: ${reason}`
+    })
+  })
 }
 
 function refuse(name, reason, { passed, failed }) {
-  process.stdout.write(`suite ${name}: ${reason}\n`)
-  return { passed, failed: failed + 1 }
+  return { passed, failed: failed + 1, reasons: [`${name}: ${reason}`] }
 }

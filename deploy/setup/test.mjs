@@ -33,6 +33,10 @@ for (const { name, minutes, passed, failed } of rows) {
   const figures = `${minutes.toFixed(2).padStart(6)} min ${String(passed).padStart(5)} passed`
   process.stdout.write(`${name.padEnd(10)} ${figures} ${String(failed).padStart(4)} failed\n`)
 }
+// By name at the very end, so that the tail of a long output says what failed.
+for (const { reasons } of rows) {
+  for (const reason of reasons) process.stdout.write(`failed: ${reason}\n`)
+}
 const passed = rows.reduce((sum, row) => sum + row.passed, 0)
 const failed = rows.reduce((sum, row) => sum + row.failed, 0)
 process.stdout.write(`${passed} passed, ${failed} failed\n`)

@@ -14,18 +14,25 @@ const CACHED_PAGES = [
 ].join(' | ')
 /** The zone goes on working meanwhile: a few pages may come back at once. */
 const CACHED_PAGES_MAX = 1_000
+/** A volume that is being closed reads its extents through the page cache until it is done. */
+const EVICTION_MAX_MS = 60_000
+
+/** Takes every extent of the zone out of the page cache: the next read comes from the disk. */
+async function evictExtents(dataDir: string): Promise<void> {
+  const options = { timeout: EVICTION_MAX_MS, message: 'pages of extents in the page cache' }
+  await expect.poll(() => evictOnce(dataDir), options).toBeLessThan(CACHED_PAGES_MAX)
+}
 
 /**
- * Takes every extent of the zone out of the page cache, so that the next read of a stored byte
- * comes from the disk. `dd` with `nocache` and no blocks asks the kernel for just that, and needs
- * no root.
+ * Resolves to the pages that are cached afterwards. `dd` with `nocache` and no blocks asks the
+ * kernel for just that, and needs no root.
  */
-async function evictExtents(dataDir: string): Promise<void> {
+async function evictOnce(dataDir: string): Promise<number> {
   const evict = ['-exec', 'dd', 'if={}', 'iflag=nocache', 'count=0', 'status=none', ';']
   const finder = spawn('find', [dataDir, '-name', '*.extent', ...evict], { stdio: 'ignore' })
   await new Promise((resolve) => finder.once('close', resolve))
   const { stdout } = await promisify(execFile)('sh', ['-c', CACHED_PAGES, 'sh', dataDir])
-  expect(Number(stdout), 'pages of extents in the page cache').toBeLessThan(CACHED_PAGES_MAX)
+  return Number(stdout)
 }
 
 export async function readBack(zone: LocalZone, hashes: Iterable<BlockHash>): Promise<ReadReport> {
