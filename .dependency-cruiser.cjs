@@ -46,6 +46,7 @@ const OWNERS = {
   'fs-ext': ['packages/extent', 'packages/coordination', 'deploy/local'],
   pino: ['packages/runtime'],
   'prom-client': ['packages/runtime'],
+  'smol-toml': ['packages/runtime'],
   zod: ['packages/runtime'],
 }
 

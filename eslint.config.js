@@ -28,11 +28,7 @@ const SEAM_OWNERS = {
     'packages/rpc/src/machine-time.ts',
   ],
   chance: ['packages/runtime/src/system-random.ts', 'packages/client/src/system.ts'],
-  settings: [
-    'services/*/src/config.ts',
-    'packages/cli/src/config.ts',
-    'packages/runtime/src/program.ts',
-  ],
+  settings: ['packages/cli/src/config.ts', 'packages/runtime/src/program.ts'],
   files: [
     'packages/extent/src/node-disk.ts',
     'packages/extent/src/node-file.ts',
@@ -40,6 +36,8 @@ const SEAM_OWNERS = {
     'packages/coordination/src/**',
     'packages/client/src/**',
     'packages/cli/src/**',
+    // Read once, at the start, before there is anything to hold up.
+    'packages/runtime/src/settings-file.ts',
     'services/frontend/src/maps/map-file.ts',
   ],
   network: [
@@ -50,7 +48,7 @@ const SEAM_OWNERS = {
     'services/frontend/src/grpc/**',
     'services/frontend/src/http/**',
   ],
-  processes: ['packages/extent/src/node-disk.ts'],
+  processes: ['packages/extent/src/node-disk.ts', 'packages/cli/src/service-programs.ts'],
 }
 
 /** A message is for people; code decides on `code`. */

@@ -1,66 +1,64 @@
 import { expect, it } from 'vitest'
-import { parseConfig as parseBlockIndexConfig } from '@kura/block-index'
-import { parseConfig as parseFrontendConfig } from '@kura/frontend'
-import type { Environment } from '@kura/runtime'
-import { parseConfig as parseStorageNodeConfig } from '@kura/storage-node'
+import { settings as blockIndexSettings } from '@kura/block-index'
+import { settings as frontendSettings } from '@kura/frontend'
+import {
+  resolveSettings,
+  variableName,
+  type Environment,
+  type ServiceSettings,
+  type SettingsShape,
+} from '@kura/runtime'
+import { settings as storageNodeSettings } from '@kura/storage-node'
 import { fuzzDecoder } from '@kura/testkit'
-import { parseConfig as parseVolumeManagerConfig } from '@kura/volume-manager'
-import { parseConfig as parseZoneMasterConfig } from '@kura/zone-master'
+import { settings as volumeManagerSettings } from '@kura/volume-manager'
+import { settings as zoneMasterSettings } from '@kura/zone-master'
 
-interface Service {
-  readonly name: string
-  readonly parse: (env: Environment) => object
-  /** Settings besides those that all services have. */
-  readonly settings: string
-}
+const COMMON = 'pocket=local\nzone=a\ndataDir=/data\nrpcAddress=[::1]:0\nlogLevel=debug'
+const FILE = '# settings\npocket = "local"\nrpc_address = "[::1]:0" # any\nstop_with_stdin = true\n'
+const ENVIRONMENT_WORDS = ['\n', '=', '0x10', '1e3', '-0', ' 7', 'NaN', 'true', '__proto__']
+const FILE_WORDS = ['\n', ' = ', '"', '"""', "'", '[', ']', '{', '#', '.', '\\u0000', 'inf', '1e3']
 
-const SERVICES: readonly Service[] = [
-  { name: 'BLOCK_INDEX', parse: parseBlockIndexConfig, settings: 'INSTANCE=1\nT_MIN_MS=5000' },
-  {
-    name: 'FRONTEND',
-    parse: parseFrontendConfig,
-    settings: 'BLOCK_ADDRESS=127.0.0.1:1\nLARGE_SLABS=8\nSMALL_SLABS=0',
-  },
-  {
-    name: 'STORAGE_NODE',
-    parse: parseStorageNodeConfig,
-    settings: 'CELL_ID=1\nOSD_ID=3\nRACK=r1\nSCRUB_PERIOD_MS=10',
-  },
-  {
-    name: 'VOLUME_MANAGER',
-    parse: parseVolumeManagerConfig,
-    settings: 'CELL_ID=1\nOPEN_VOLUMES=4\nOPEN_VOLUMES_MAX=12\nSILENCE_MS=900000',
-  },
-  { name: 'ZONE_MASTER', parse: parseZoneMasterConfig, settings: 'INSTANCE=1' },
-]
-const COMMON = 'POCKET=local\nZONE=a\nDATA_DIR=/data\nRPC_ADDRESS=[::1]:0\nLOG_LEVEL=debug'
-const WORDS = ['\n', '=', '0x10', '1e3', '-0', ' 7', 'NaN', 'true', '__proto__', 'toString']
-
-/** Lines `NAME=value`, each a variable of the service. */
-function parseEnvironment(text: string, name: string): Environment {
+/** Lines `key=value`, each a variable of the service. */
+function parseEnvironment(text: string, service: string): Environment {
   const lines = text.split('\n').map((line) => line.split('='))
   return Object.fromEntries(
-    lines.map(([key = '', ...rest]) => [`KURA_${name}_${key}`, rest.join('=')]),
+    lines.map(([key = '', ...rest]) => [variableName(service, key), rest.join('=')]),
   )
 }
 
-for (const { name, parse, settings } of SERVICES) {
-  it(`any environment of ${name} gives settings or a typed error`, () => {
+/** `own` are settings besides those that all services have, as lines of a file. */
+function fuzzSettings<S extends SettingsShape>(settings: ServiceSettings<S>, own: string): void {
+  const { service } = settings
+  it(`any environment of ${service} gives settings or a typed error`, () => {
+    const ownVariables = own.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+    const ownText = ownVariables.replaceAll(' = ', '=').replaceAll('"', '')
     const result = fuzzDecoder({
-      name: `settings of ${name}`,
-      decode: (bytes) => parse(parseEnvironment(bytes.toString(), name)),
-      seeds: [COMMON, settings, `${COMMON}\n${settings}`].map((text) => Buffer.from(text)),
-      words: WORDS,
+      name: `environment of ${service}`,
+      decode: (bytes) =>
+        resolveSettings(settings, { env: parseEnvironment(bytes.toString(), service) }).values,
+      seeds: [COMMON, ownText, `${COMMON}\n${ownText}`].map((text) => Buffer.from(text)),
+      words: ENVIRONMENT_WORDS,
+    })
+    expect(result.corpusCount).toBeGreaterThan(3)
+  })
+
+  it(`any settings file of ${service} gives settings or a typed error`, () => {
+    const result = fuzzDecoder({
+      name: `settings file of ${service}`,
+      decode: (bytes) =>
+        resolveSettings(settings, { file: { path: 'f.toml', text: bytes.toString() } }).values,
+      seeds: [FILE, own, `${FILE}${own}`].map((text) => Buffer.from(text)),
+      words: FILE_WORDS,
     })
     expect(result.corpusCount).toBeGreaterThan(3)
   })
 }
 
-it('a cell id is written in digits alone', () => {
-  for (const text of ['0x10', '1e2', ' 7', '7.0', '']) {
-    const env = { KURA_VOLUME_MANAGER_CELL_ID: text }
-    expect(() => parseVolumeManagerConfig(env)).toThrow(
-      expect.objectContaining({ code: 'setting-invalid' }),
-    )
-  }
-})
+fuzzSettings(blockIndexSettings, 'instance = 1\nt_min_ms = 5000')
+fuzzSettings(frontendSettings, 'block_address = "127.0.0.1:1"\nlarge_slabs = 8\nsmall_slabs = 0')
+fuzzSettings(storageNodeSettings, 'cell_id = 1\nosd_id = 3\nrack = "r1"\nscrub_period_ms = 10')
+fuzzSettings(
+  volumeManagerSettings,
+  'cell_id = 1\nopen_volumes = 4\nopen_volumes_max = 12\nsilence_ms = 900000',
+)
+fuzzSettings(zoneMasterSettings, 'instance = 1')

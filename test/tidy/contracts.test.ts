@@ -1,7 +1,6 @@
-/** Folders, contracts, settings and documents tell the same story. */
+/** Folders, contracts and documents tell the same story. */
 import { ERROR_CODES } from '@kura/core'
 import { basename } from 'node:path'
-import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
 import { files, filesMatching, kebab, readText, workspaceFolders } from './repository.ts'
 
@@ -68,61 +67,6 @@ describe('handlers', () => {
   test('every operation of the block transport has a handler', () => {
     const handlers = services.flatMap((service) => handlersOf(service))
     expect(operations.filter((name) => !handlers.includes(name))).toEqual([])
-  })
-})
-
-/** Keys of the object that a call like `z.object({…})` is given; `...common` is left out. */
-function keysOfSchema(path: string): readonly string[] {
-  const source = ts.createSourceFile(path, readText(path), ts.ScriptTarget.Latest, true)
-  const keys: string[] = []
-  const visit = (node: ts.Node): void => {
-    if (ts.isCallExpression(node) && node.expression.getText() === 'z.object') {
-      keys.push(...keysOfLiteral(node.arguments[0]))
-    }
-    ts.forEachChild(node, visit)
-  }
-  visit(source)
-  return keys
-}
-
-function keysOfLiteral(node: ts.Node | undefined): readonly string[] {
-  if (node === undefined || !ts.isObjectLiteralExpression(node)) return []
-  return node.properties.flatMap((property) => (property.name ? [property.name.getText()] : []))
-}
-
-function keysOfCommonSettings(): readonly string[] {
-  const path = 'packages/runtime/src/settings.ts'
-  const source = ts.createSourceFile(path, readText(path), ts.ScriptTarget.Latest, true)
-  const keys: string[] = []
-  const visit = (node: ts.Node): void => {
-    const isCommon = ts.isVariableDeclaration(node) && node.name.getText() === 'commonSettings'
-    if (isCommon) keys.push(...keysOfLiteral(node.initializer))
-    ts.forEachChild(node, visit)
-  }
-  visit(source)
-  return keys
-}
-
-function variableOf(service: string, key: string): string {
-  return `KURA_${kebab(service)}_${kebab(key)}`.replaceAll('-', '_').toUpperCase()
-}
-
-describe.each(services)('settings of %s', (service) => {
-  const config = `services/${service}/src/config.ts`
-  const document = `deploy/config/${service}.env`
-  const keys = [...keysOfCommonSettings(), ...keysOfSchema(config)]
-  const prefix = variableOf(service, '')
-  const documented = [...readText(document).matchAll(/^(KURA_\w+)=\S/gm)].map((match) => match[1])
-
-  test('are all in deploy/config, and nothing else is', () => {
-    expect(keys.length).toBeGreaterThan(8)
-    expect([...documented].sort()).toEqual(keys.map((key) => variableOf(service, key)).sort())
-    expect(documented.filter((name) => name?.startsWith(prefix) !== true)).toEqual([])
-  })
-
-  test('have a sentence each', () => {
-    const paragraphs = readText(document).split(/\n(?=#)/)
-    expect(paragraphs.filter((paragraph) => !paragraph.startsWith('# '))).toEqual([])
   })
 })
 

@@ -48,7 +48,7 @@ describe('the seams', () => {
   test.each([
     ['packages/runtime/src/system-clock.ts', 'export const now = Date.now()'],
     ['packages/runtime/src/system-random.ts', 'export const dice = Math.random()'],
-    ['services/storage-node/src/config.ts', 'export const env = process.env'],
+    ['packages/runtime/src/program.ts', 'export const env = process.env'],
     [
       'packages/transport/src/socket-reader.ts',
       "import { connect } from 'node:net'\nexport { connect }",

@@ -49,6 +49,7 @@ async function startService(options: {
     program: join(folder, 'program.mjs'),
     dataDir: folder,
     adminAddress,
+    settingsPath: join(folder, 'storage-node-1-3.toml'),
     environment: { ...process.env, ADDRESS: adminAddress, ...options.environment },
     logPath: join(folder, 'storage-node-1-3.log'),
     restarts: options.restarts ?? false,

@@ -27,6 +27,8 @@ export interface LocalServiceOptions {
   readonly dataDir: string
   /** `host:port` of `/healthz`, `/readyz` and `/metrics`. */
   readonly adminAddress: string
+  /** Its file, for `--config`. */
+  readonly settingsPath: string
   readonly environment: NodeJS.ProcessEnv
   readonly logPath: string
   /** Whether a death is followed by a new start. */
@@ -83,7 +85,8 @@ export class LocalService {
     this.#cancelRestart?.()
     const startedAtMs = performance.now()
     // A group of its own: Ctrl-C on the terminal reaches the launcher alone, which stops in order.
-    const child = spawn(process.execPath, [this.#options.program, 'serve'], {
+    const { program, settingsPath } = this.#options
+    const child = spawn(process.execPath, [program, 'serve', '--config', settingsPath], {
       env: this.#environment,
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,

@@ -10,13 +10,8 @@ import { DataLock } from './data-lock.ts'
 import { allocatedBytes, checkDiskSpace } from './disk-space.ts'
 import { LocalService } from './local-service.ts'
 import { programOf } from './repository.ts'
-import {
-  addressOf,
-  buildEnvironment,
-  chooseListeners,
-  describeEndpoints,
-  type Endpoints,
-} from './zone-addresses.ts'
+import { addressOf, chooseListeners, describeEndpoints, type Endpoints } from './zone-addresses.ts'
+import { environmentOf, settingsPathOf, writeSettings } from './zone-settings.ts'
 import { makeZone, readZoneRecord, refuseForeignFolder, writeDurably } from './zone-folder.ts'
 import {
   CELLS_MAX,
@@ -124,13 +119,20 @@ export class LocalZone implements AsyncDisposable {
       makeDirectoryDurably(join(dataDir, 'log'))
       const plans = planServices(shape)
       const listeners = await chooseListeners(plans, options.portBase ?? PORT_BASE)
-      const environmentOf = (plan: ServicePlan): NodeJS.ProcessEnv =>
-        buildEnvironment(plan, { dataDir, listeners, overrides: options.environment ?? {} })
+      await writeSettings(plans, { dataDir, listeners })
+      const startOf = (plan: ServicePlan) => ({
+        settingsPath: settingsPathOf(dataDir, plan.name),
+        environment: environmentOf(plan, {
+          dataDir,
+          listeners,
+          overrides: options.environment ?? {},
+        }),
+      })
       if (isNew) {
         tell(`making a new zone in ${dataDir}`)
         const steps = plans
           .filter((plan) => plan.hasGenesis)
-          .map((plan) => ({ ...plan, environment: environmentOf(plan) }))
+          .map((plan) => ({ ...plan, ...startOf(plan) }))
         await makeZone(dataDir, { cells: shape.cells, nodes: shape.nodes }, steps)
       }
       const services = plans.map(
@@ -140,8 +142,8 @@ export class LocalZone implements AsyncDisposable {
             kind: plan.kind,
             program: programOf(plan.kind),
             dataDir: join(dataDir, plan.folder),
-            adminAddress: addressOf(listeners, plan.name, 'ADMIN_ADDRESS'),
-            environment: environmentOf(plan),
+            adminAddress: addressOf(listeners, plan.name, 'admin_address'),
+            ...startOf(plan),
             logPath: join(dataDir, 'log', `${plan.name}.log`),
             restarts: options.restarts ?? true,
             tell,

@@ -1,5 +1,4 @@
-/** Where the services of a local zone listen, and the environment that tells them so. */
-import { join } from 'node:path'
+/** Where the services of a local zone listen. */
 import { KuraError } from '@kura/core'
 import { checkPort, chooseFreePorts } from './free-ports.ts'
 import { POCKET, ZONE, type ServicePlan } from './zone-plan.ts'
@@ -26,16 +25,16 @@ export async function chooseListeners(
   portBase: number,
 ): Promise<Listeners> {
   const names = plans.flatMap((plan) =>
-    [...plan.listeners, 'ADMIN_ADDRESS'].map((setting) => `${plan.name} ${setting}`),
+    [...plan.listeners, 'admin_address'].map((setting) => `${plan.name} ${setting}`),
   )
   const ports = await chooseFreePorts(names.length)
   const listeners = new Map(names.map((name, index) => [name, `${HOST}:${ports[index]}`]))
   if (portBase === 0) return listeners
   const fixed = [
-    'frontend-1 HTTP_ADDRESS',
-    'frontend-1 BLOCK_ADDRESS',
-    'zone-master-1 RPC_ADDRESS',
-    'frontend-1 GRPC_ADDRESS',
+    'frontend-1 http_address',
+    'frontend-1 block_address',
+    'zone-master-1 rpc_address',
+    'frontend-1 grpc_address',
   ]
   for (const [index, name] of fixed.entries()) {
     await checkPort(portBase + index, name)
@@ -54,40 +53,10 @@ export function describeEndpoints(listeners: Listeners): Endpoints {
   return {
     pocket: POCKET,
     zone: ZONE,
-    http: addressOf(listeners, 'frontend-1', 'HTTP_ADDRESS'),
-    block: addressOf(listeners, 'frontend-1', 'BLOCK_ADDRESS'),
-    grpc: addressOf(listeners, 'frontend-1', 'GRPC_ADDRESS'),
-    zoneMaster: addressOf(listeners, 'zone-master-1', 'RPC_ADDRESS'),
-    frontendAdmin: addressOf(listeners, 'frontend-1', 'ADMIN_ADDRESS'),
-  }
-}
-
-export function buildEnvironment(
-  plan: ServicePlan,
-  options: {
-    readonly dataDir: string
-    readonly listeners: Listeners
-    readonly overrides: Readonly<Record<string, Readonly<Record<string, string>>>>
-  },
-): NodeJS.ProcessEnv {
-  const prefix = `KURA_${plan.kind.replaceAll('-', '_').toUpperCase()}_`
-  const settings: Record<string, string> = {
-    POCKET,
-    ZONE,
-    COORDINATION_DIR: join(options.dataDir, 'coordination'),
-    DATA_DIR: join(options.dataDir, plan.folder),
-    STOP_WITH_STDIN: '1',
-    ...plan.settings,
-  }
-  for (const setting of [...plan.listeners, 'ADMIN_ADDRESS']) {
-    settings[setting] = addressOf(options.listeners, plan.name, setting)
-  }
-  const named = Object.entries(settings).map(([setting, value]) => [prefix + setting, value])
-  return {
-    ...process.env,
-    ...plan.environment,
-    ...Object.fromEntries(named),
-    ...options.overrides[plan.kind],
-    ...options.overrides[plan.name],
+    http: addressOf(listeners, 'frontend-1', 'http_address'),
+    block: addressOf(listeners, 'frontend-1', 'block_address'),
+    grpc: addressOf(listeners, 'frontend-1', 'grpc_address'),
+    zoneMaster: addressOf(listeners, 'zone-master-1', 'rpc_address'),
+    frontendAdmin: addressOf(listeners, 'frontend-1', 'admin_address'),
   }
 }

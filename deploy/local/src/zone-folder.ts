@@ -15,7 +15,7 @@ const FORMAT_VERSION = 1
 /** Programs that make their stores at the same time. */
 const PARALLEL_GENESES = 3
 const GENESIS_TIMEOUT_MS = 60_000
-const OWN_FILES = new Set(['LOCK', 'log'])
+const OWN_FILES = new Set(['LOCK', 'log', 'config'])
 
 export interface ZoneRecord {
   readonly formatVersion: number
@@ -47,12 +47,13 @@ export async function refuseForeignFolder(folder: string): Promise<void> {
   })
 }
 
-/** One `init`, with the environment that `serve` will have. */
+/** One `init`, with the settings that `serve` will have. */
 export interface GenesisStep {
   readonly name: string
   readonly kind: string
   /** Relative to the zone's folder. */
   readonly folder: string
+  readonly settingsPath: string
   readonly environment: NodeJS.ProcessEnv
 }
 
@@ -79,7 +80,7 @@ async function runGenesis(step: GenesisStep): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>()
   execFile(
     process.execPath,
-    [programOf(step.kind), 'init'],
+    [programOf(step.kind), 'init', '--config', step.settingsPath],
     { env: step.environment, timeout: GENESIS_TIMEOUT_MS },
     (error, stdout, stderr) => {
       const exit = `exit code ${error?.code}, signal ${error?.signal}`

@@ -18,8 +18,8 @@ test('every storage node of a cell is its own rack, and every cell has a manager
   const nodes = plans.filter((plan) => plan.kind === 'storage-node')
   expect(nodes.map((plan) => plan.name)).toContain('storage-node-2-3')
   const racksOfCell = nodes
-    .filter((plan) => plan.settings['CELL_ID'] === '2')
-    .map((plan) => plan.settings['RACK'])
+    .filter((plan) => plan.settings['cell_id'] === 2)
+    .map((plan) => plan.settings['rack'])
   expect(new Set(racksOfCell).size).toBe(3)
   expect(plans.filter((plan) => plan.kind === 'volume-manager')).toHaveLength(2)
   expect(new Set(plans.map((plan) => plan.folder)).size).toBe(plans.length)

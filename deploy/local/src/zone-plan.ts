@@ -32,15 +32,17 @@ export interface ZoneShape {
   readonly bucketSizeBytes: number
 }
 
+export type SettingValue = string | number | boolean
+
 export interface ServicePlan {
   /** Kind and id, e.g. `storage-node-1-3`. */
   readonly name: string
   readonly kind: MemberKind
   /** Relative to the zone's folder. */
   readonly folder: string
-  /** Without the prefix and the settings that all services share. */
-  readonly settings: Readonly<Record<string, string>>
-  /** Listeners beside the admin one, e.g. `RPC_ADDRESS`. */
+  /** As in a settings file, without those that all services share. */
+  readonly settings: Readonly<Record<string, SettingValue>>
+  /** Listeners beside the admin one, e.g. `rpc_address`. */
   readonly listeners: readonly string[]
   /** Whether `init` must run once before the first start. */
   readonly hasGenesis: boolean
@@ -72,12 +74,12 @@ export function preallocation(
 export function planServices(shape: ZoneShape): readonly ServicePlan[] {
   const cellIds = Array.from({ length: shape.cells }, (_, index) => index + 1)
   return [
-    instancePlan('block-index', ['RPC_ADDRESS']),
-    instancePlan('zone-master', ['RPC_ADDRESS']),
+    instancePlan('block-index', ['rpc_address']),
+    instancePlan('zone-master', ['rpc_address']),
     ...cellIds.flatMap((cellId) => nodePlans(cellId, shape.nodes)),
     ...cellIds.map((cellId) => managerPlan(cellId, shape)),
     {
-      ...instancePlan('frontend', ['BLOCK_ADDRESS', 'HTTP_ADDRESS', 'GRPC_ADDRESS']),
+      ...instancePlan('frontend', ['block_address', 'http_address', 'grpc_address']),
       hasGenesis: false,
     },
   ]
@@ -97,7 +99,7 @@ function instancePlan(kind: MemberKind, listeners: readonly string[]): ServicePl
     name,
     kind,
     folder: name,
-    settings: { INSTANCE: '1' },
+    settings: { instance: 1 },
     listeners,
     hasGenesis: true,
     environment: {},
@@ -111,14 +113,14 @@ function managerPlan(cellId: number, shape: ZoneShape): ServicePlan {
     kind: 'volume-manager',
     folder: `cell-${cellId}/volume-manager-1`,
     settings: {
-      CELL_ID: String(cellId),
-      INSTANCE: '1',
-      BUCKET_SIZE_BYTES: String(shape.bucketSizeBytes),
-      OPEN_VOLUMES: String(OPEN_VOLUMES),
-      OPEN_VOLUMES_MAX: String(OPEN_VOLUMES_MAX),
-      REPLACE_AT_FILL_PERCENT: String(REPLACE_AT_FILL_PERCENT),
+      cell_id: cellId,
+      instance: 1,
+      bucket_size_bytes: shape.bucketSizeBytes,
+      open_volumes: OPEN_VOLUMES,
+      open_volumes_max: OPEN_VOLUMES_MAX,
+      replace_at_fill_percent: REPLACE_AT_FILL_PERCENT,
     },
-    listeners: ['RPC_ADDRESS'],
+    listeners: ['rpc_address'],
     hasGenesis: true,
     environment: {},
   }
@@ -131,8 +133,8 @@ function nodePlans(cellId: number, nodes: number): ServicePlan[] {
       name: `storage-node-${cellId}-${osdId}`,
       kind: 'storage-node',
       folder: `cell-${cellId}/storage-node-${osdId}`,
-      settings: { CELL_ID: String(cellId), OSD_ID: String(osdId), RACK: `rack-${osdId}` },
-      listeners: ['RPC_ADDRESS', 'BLOCK_ADDRESS'],
+      settings: { cell_id: cellId, osd_id: osdId, rack: `rack-${osdId}` },
+      listeners: ['rpc_address', 'block_address'],
       hasGenesis: true,
       environment: { UV_THREADPOOL_SIZE: THREAD_POOL_SIZE },
     }

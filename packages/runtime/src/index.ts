@@ -4,6 +4,18 @@ export { AdminServer } from './admin-server.ts'
 export type { AdminServerOptions, ReadinessReason } from './admin-server.ts'
 export { createLogger, LOG_LEVELS } from './logger.ts'
 export type { Logger, LogLevel } from './logger.ts'
+export { readSettings, resolveSettings } from './effective-settings.ts'
+export type {
+  EffectiveSetting,
+  EffectiveSettings,
+  Environment,
+  GivenSettings,
+  ServiceSettings,
+  SettingOrigin,
+  SettingsRelation,
+  SettingsShape,
+  SettingsValues,
+} from './effective-settings.ts'
 export { Metrics } from './metrics.ts'
 export type { Counter, Gauge, Histogram, MetricOptions } from './metrics.ts'
 export { runProgram } from './program.ts'
@@ -14,14 +26,14 @@ export {
   booleanSetting,
   commonSettings,
   integerSetting,
+  fileKey,
+  flagName,
   parsedSetting,
-  readSettings,
   textSetting,
   variableName,
-  variablePrefix,
-  z,
 } from './settings.ts'
-export type { Environment } from './settings.ts'
+export { parseSettingsFile, SETTINGS_FILE_BYTES_MAX } from './settings-file.ts'
+export type { SettingsFile } from './settings-file.ts'
 export { SystemClock } from './system-clock.ts'
 export { SystemRandom } from './system-random.ts'
 export { Worker } from './worker.ts'

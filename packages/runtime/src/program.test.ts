@@ -2,13 +2,13 @@
 import { spawn } from 'node:child_process'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 
 const PROGRAM = `
 import { readFile } from 'node:fs/promises'
 import { KuraError, assert } from '${import.meta.resolve('../../core/src/index.ts')}'
-import { createLogger, runProgram } from '${import.meta.resolve('./index.ts')}'
+import { commonSettings, createLogger, runProgram } from '${import.meta.resolve('./index.ts')}'
 
 class Sleeper {
   #timer
@@ -23,12 +23,14 @@ class Sleeper {
 }
 
 await runProgram({
-  service: 'test-program',
+  settings: { service: 'test-program', shape: commonSettings, relations: [] },
   stopTimeoutMs: 300,
   commands: {
     serve: async () => new Sleeper(),
-    init: async ({ args }) => { process.stdout.write('init ' + args.join(',') + '\\n') },
-    'config check': async () => { process.stdout.write('checked\\n') },
+    init: async () => undefined,
+    rebuild: async ({ args, settings }) => {
+      process.stdout.write([settings.zone, ...args].join() + '\\n')
+    },
     refuse: async () => {
       throw new KuraError('locked', 'the disk is locked', { hint: 'stop it' })
     },
@@ -122,8 +124,75 @@ test('a service whose launcher died, with the pipes it held, ends by itself', as
 })
 
 test('other commands get what follows their words, and end by themselves', async () => {
-  expect(await run({ args: ['init', 'a', 'b'] })).toMatchObject({ code: 0, stdout: 'init a,b\n' })
-  expect(await run({ args: ['config', 'check'] })).toMatchObject({ code: 0, stdout: 'checked\n' })
+  const outcome = await run({ args: ['rebuild', '--zone', 'b', 'FROM', '--apply', '--to=x'] })
+  expect(outcome).toMatchObject({ code: 0, stdout: 'b,FROM,--apply,--to=x\n' })
+})
+
+test('config check says that the settings are valid, or what is wrong, and where', async () => {
+  const good = await run({ args: ['config', 'check', '--zone', 'b'] })
+  expect(good).toMatchObject({
+    code: 0,
+    stdout: 'test-program: the settings are valid: 1 given, 7 by default\n',
+  })
+  const path = join(dirname(file), 'broken.toml')
+  await writeFile(path, '# a comment\nzone = 7\npokcet = "p"\n')
+  const bad = await run({
+    args: ['config', 'check', '--config', path],
+    env: { KURA_TEST_PROGRAM_LOG_LEVEL: 'loud' },
+  })
+  expect(bad).toMatchObject({ code: 1, stdout: '' })
+  expect(bad.stderr).toContain(`${path}:2: zone is 7, and takes 1 to 63 of a-z`)
+  expect(bad.stderr).toContain(`${path}:3: there is no setting pokcet`)
+  expect(bad.stderr).toContain('KURA_TEST_PROGRAM_LOG_LEVEL is "loud", and takes fatal, error')
+  expect(bad.stderr.trimEnd().split('\n').length).toBe(1)
+})
+
+test('config show has a row for each setting, with its source', async () => {
+  const env = { KURA_TEST_PROGRAM_ZONE: 'b' }
+  const { code, stdout } = await run({ args: ['config', 'show', '--data-dir=/d'], env })
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^setting +value +source\n/)
+  expect(stdout).toMatch(/^pocket +local +default$/m)
+  expect(stdout).toMatch(/^zone +b +KURA_TEST_PROGRAM_ZONE$/m)
+  expect(stdout).toMatch(/^data_dir +\/d +--data-dir$/m)
+  const { settings } = JSON.parse((await run({ args: ['config', 'show', '--json'], env })).stdout)
+  expect(settings[1]).toEqual({
+    name: 'zone',
+    value: 'b',
+    origin: 'environment',
+    source: 'KURA_TEST_PROGRAM_ZONE',
+    defaultValue: 'a',
+    bounds: '1 to 63 of a-z, 0-9 and dash',
+  })
+})
+
+test('help lists every setting by its flag', async () => {
+  const { code, stdout } = await run({ args: ['--help'] })
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^ +--stop-with-stdin +false +true or false$/m)
+  expect(stdout).toContain('KURA_TEST_PROGRAM_CONFIG')
+})
+
+test('words and flags that serve does not know are refused', async () => {
+  const extra = await run({ args: ['serve', '/data'] })
+  expect(extra).toMatchObject({ code: 1, stdout: '' })
+  expect(extra.stderr).toContain('serve takes no "/data" (setting-invalid)')
+  const flag = await run({ args: ['--scrub=1', 'serve'] })
+  expect(flag).toMatchObject({ code: 1, stdout: '' })
+  expect(flag.stderr).toContain('there is no flag --scrub=1 (setting-invalid)')
+})
+
+test('the settings in force and their sources are logged once', async () => {
+  const outcome = await run({
+    args: ['serve', '--zone', 'b'],
+    onStarted: (child) => child.kill('SIGTERM'),
+  })
+  const lines = outcome.stdout.split('\n').filter((line) => line.includes('settings in force'))
+  expect(lines.length).toBe(1)
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+    settings: { zone: 'b', pocket: 'local', stop_with_stdin: false },
+    sources: { zone: '--zone' },
+  })
 })
 
 test('an operating error at the start is one line and exit code 1', async () => {
@@ -143,7 +212,8 @@ test('a path that is not there is an operating error, too', async () => {
 test('an unknown command is refused with the list of commands', async () => {
   const { code, stderr } = await run({ args: ['sreve'] })
   expect(code).toBe(64)
-  expect(stderr).toContain('serve, init, config check')
+  expect(stderr).toContain('commands: serve, init, ')
+  expect(stderr).toContain('config check, config show')
 })
 
 test('a failed assertion and an unhandled error end the process with 70', async () => {

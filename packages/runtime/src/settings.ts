@@ -1,17 +1,13 @@
 /**
- * Settings come from the environment alone, one variable per setting: key `dataDir` of service
- * `storage-node` is `KURA_STORAGE_NODE_DATA_DIR`. Everything has a default, a unit in its name, and
- * bounds; a variable that no setting has is refused, because it is a typing error.
+ * What a setting may be, and the settings that every service has. Everything has a default, a unit
+ * in its name, and bounds. One setting has one name in four spellings: `scrubPeriodMs` in code,
+ * `scrub_period_ms` in a file, `KURA_STORAGE_NODE_SCRUB_PERIOD_MS` in the environment and
+ * `--scrub-period-ms` on the command line.
  */
 import { z } from 'zod'
 import { KuraError, parsePocketId, parseZoneId } from '@kura/core'
 import { parseAddress } from './address.ts'
 import { LOG_LEVELS } from './logger.ts'
-
-export { z } from 'zod'
-
-/** The environment as Node gives it. */
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** An integer within its bounds. */
 export function integerSetting(bounds: {
@@ -19,19 +15,11 @@ export function integerSetting(bounds: {
   readonly min: number
   readonly max: number
 }) {
-  return z
-    .union([z.string().regex(/^-?\d+$/, 'must be an integer'), z.number().int()])
-    .transform(Number)
-    .pipe(z.number().int().min(bounds.min).max(bounds.max))
-    .default(bounds.default)
+  return z.int().min(bounds.min).max(bounds.max).default(bounds.default)
 }
 
-/** `1`, `true`, `0` or `false`. */
 export function booleanSetting(defaultValue: boolean) {
-  return z
-    .union([z.boolean(), z.enum(['0', '1', 'true', 'false'])])
-    .transform((value) => value === true || value === '1' || value === 'true')
-    .default(defaultValue)
+  return z.boolean().default(defaultValue)
 }
 
 /** Text of 1 to `lengthMax` characters. */
@@ -43,31 +31,37 @@ export function textSetting(options: { readonly default: string; readonly length
     .default(options.default)
 }
 
-/** `host:port`; port 0 lets the system choose. */
+/** `host:port`; port 0 lets the system choose. No two of a service may be the same. */
 export function addressSetting(defaultAddress: string) {
-  return parsedSetting((text) => {
+  const parse = (text: string): string => {
     parseAddress(text)
     return text
-  }).default(defaultAddress)
+  }
+  return parsedSetting(parse, 'host:port').default(defaultAddress)
 }
 
-/** Text that one of core's parsers accepts, as the parsed type. */
-export function parsedSetting<T>(parse: (text: string) => T) {
-  return z.string().transform((text, context): T => {
-    try {
-      return parse(text)
-    } catch (error) {
-      if (!(error instanceof KuraError)) throw error
-      context.addIssue({ code: 'custom', message: error.message })
-      return z.NEVER
-    }
-  })
+/** Text that one of core's parsers accepts, as the parsed type; `takes` says what that is. */
+export function parsedSetting<T>(parse: (text: string) => T, takes: string) {
+  return z
+    .string()
+    .describe(takes)
+    .transform((text, context): T => {
+      try {
+        return parse(text)
+      } catch (error) {
+        if (!(error instanceof KuraError)) throw error
+        context.addIssue({ code: 'custom', message: error.message })
+        return z.NEVER
+      }
+    })
 }
 
-/** The settings that every service has; spread into the service's own `z.object({…})`. */
+const NAME = '1 to 63 of a-z, 0-9 and dash'
+
+/** The settings that every service has; spread into the service's own shape. */
 export const commonSettings = {
-  pocket: parsedSetting(parsePocketId).default(parsePocketId('local')),
-  zone: parsedSetting(parseZoneId).default(parseZoneId('a')),
+  pocket: parsedSetting(parsePocketId, NAME).default(parsePocketId('local')),
+  zone: parsedSetting(parseZoneId, NAME).default(parseZoneId('a')),
   /** What the service keeps. */
   dataDir: textSetting({ default: '.kura/data' }),
   /** Shared by all processes of the zone: election and membership. */
@@ -79,6 +73,16 @@ export const commonSettings = {
   stopWithStdin: booleanSetting(false),
 }
 
+/** `scrub_period_ms` for `scrubPeriodMs`. */
+export function fileKey(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+/** `--scrub-period-ms` for `scrubPeriodMs`. */
+export function flagName(key: string): string {
+  return `--${fileKey(key).replaceAll('_', '-')}`
+}
+
 /** `KURA_STORAGE_NODE_` for `storage-node`. */
 export function variablePrefix(service: string): string {
   return `KURA_${service.replaceAll('-', '_').toUpperCase()}_`
@@ -86,50 +90,37 @@ export function variablePrefix(service: string): string {
 
 /** `KURA_STORAGE_NODE_DATA_DIR` for `storage-node`, `dataDir`. */
 export function variableName(service: string, key: string): string {
-  const words = key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`)
-  return variablePrefix(service) + words.toUpperCase()
+  return variablePrefix(service) + fileKey(key).toUpperCase()
 }
 
-/** Throws `setting-invalid`, naming the variable and what it may be. */
-export function readSettings<S extends z.ZodObject>(options: {
-  readonly env: Environment
-  readonly service: string
-  readonly schema: S
-}): Readonly<z.output<S>> {
-  const keys = Object.keys(options.schema.shape)
-  const keyByVariable = new Map(keys.map((key) => [variableName(options.service, key), key]))
-  refuseUnknown(options, keyByVariable)
-  const input: Record<string, string> = {}
-  for (const [variable, key] of keyByVariable) {
-    const value = options.env[variable]
-    if (value !== undefined) input[key] = value
-  }
-  const result = options.schema.safeParse(input)
-  if (!result.success) throw describeIssue(options.service, result.error)
-  return Object.freeze(result.data)
+/** The strict schema below the default and what parses the accepted text further. */
+function innermost(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodDefault) return innermost(schema.def.innerType)
+  if (schema instanceof z.ZodPipe) return innermost(schema.def.in)
+  return schema
 }
 
-function refuseUnknown(
-  options: { readonly env: Environment; readonly service: string },
-  keyByVariable: ReadonlyMap<string, string>,
-): void {
-  const prefix = variablePrefix(options.service)
-  const unknown = Object.keys(options.env).find(
-    (name) => name.startsWith(prefix) && !keyByVariable.has(name),
-  )
-  if (unknown === undefined) return
-  throw new KuraError('setting-invalid', `there is no setting ${unknown}`, {
-    details: { variable: unknown },
-    hint: `settings are ${[...keyByVariable.keys()].join(', ')}`,
-  })
+/** What a setting takes, for messages and documents, e.g. `10 to 1000` or `true or false`. */
+export function describeBounds(setting: z.core.$ZodType): string {
+  const schema = innermost(setting)
+  if (schema instanceof z.ZodNumber) return `${schema.minValue} to ${schema.maxValue}`
+  if (schema instanceof z.ZodBoolean) return 'true or false'
+  if (schema instanceof z.ZodEnum) return schema.options.join(', ')
+  if (!(schema instanceof z.ZodString)) throw new TypeError('a kind of setting without bounds')
+  return schema.description ?? `${schema.minLength} to ${schema.maxLength} characters`
 }
 
-function describeIssue(service: string, error: z.ZodError): KuraError {
-  const issue = error.issues[0]
-  const key = String(issue?.path[0] ?? '')
-  const variable = key === '' ? variablePrefix(service) : variableName(service, key)
-  return new KuraError('setting-invalid', `${variable}: ${issue?.message ?? 'invalid'}`, {
-    details: { variable },
-    hint: 'correct or unset the variable',
-  })
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+])
+
+/** A variable's or a flag's text as the setting's type; text that is none of it stays text. */
+export function decodeText(setting: z.core.$ZodType, text: string): unknown {
+  const schema = innermost(setting)
+  if (schema instanceof z.ZodNumber) return /^-?\d+$/.test(text) ? Number(text) : text
+  if (schema instanceof z.ZodBoolean) return BOOLEANS.get(text) ?? text
+  return text
 }

@@ -84,7 +84,6 @@ export class BlockIndex implements Service {
   }
 
   async start(): Promise<void> {
-    this.#logger.info({ config: this.#config }, 'starting')
     try {
       await this.#listenForAdmin()
       const store = this.#openStore()

@@ -1,5 +1,5 @@
 export { BlockIndex } from './block-index.ts'
 export type { BlockIndexOverrides } from './block-index.ts'
-export { parseConfig } from './config.ts'
+export { parseConfig, settings } from './config.ts'
 export type { BlockIndexConfig } from './config.ts'
 export { initialiseBlockIndex } from './initialise-block-index.ts'

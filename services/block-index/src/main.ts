@@ -1,21 +1,19 @@
 #!/usr/bin/env node
 import { runProgram, SystemRandom } from '@kura/runtime'
-import { BlockIndex, initialiseBlockIndex, parseConfig } from './index.ts'
+import { configOf, settings } from './config.ts'
+import { BlockIndex, initialiseBlockIndex } from './index.ts'
 
 /** EX_IOERR: the supervisor starts a process that reads from the disk what stands. */
 const EXIT_DATABASE_FAILED = 74
 
 await runProgram({
-  service: 'block-index',
+  settings,
   commands: {
-    serve: async ({ env }) =>
-      BlockIndex.create(parseConfig(env), { onFailure: () => process.exit(EXIT_DATABASE_FAILED) }),
-    init: async ({ env }) => {
-      const { incarnation } = initialiseBlockIndex(parseConfig(env), new SystemRandom())
+    serve: async (given) =>
+      BlockIndex.create(configOf(given), { onFailure: () => process.exit(EXIT_DATABASE_FAILED) }),
+    init: async (given) => {
+      const { incarnation } = initialiseBlockIndex(configOf(given), new SystemRandom())
       process.stdout.write(`incarnation ${incarnation.number}-${incarnation.random}\n`)
-    },
-    'config check': async ({ env }) => {
-      process.stdout.write(`${JSON.stringify(parseConfig(env), undefined, 2)}\n`)
     },
   },
 })

@@ -1,15 +1,15 @@
+/** The settings of the frontend. */
 import {
   addressSetting,
   commonSettings,
   integerSetting,
   readSettings,
-  z,
   type Environment,
+  type ServiceSettings,
+  type SettingsValues,
 } from '@kura/runtime'
 
-const SERVICE = 'frontend'
-
-const schema = z.object({
+const shape = {
   ...commonSettings,
   instance: integerSetting({ default: 1, min: 1, max: 1023 }),
   /** The application listener of the block transport. */
@@ -20,16 +20,20 @@ const schema = z.object({
   largeSlabs: integerSetting({ default: 32, min: 2, max: 512 }),
   /** Further blocks of at most 64 KiB. */
   smallSlabs: integerSetting({ default: 0, min: 0, max: 8192 }),
-})
+  /** Requests that wait for a buffer while all are taken, and how long one waits. */
+  admissionWaiters: integerSetting({ default: 64, min: 0, max: 4096 }),
+  admissionWaitMs: integerSetting({ default: 2_000, min: 0, max: 10_000 }),
+}
 
-export type FrontendConfig = Readonly<z.output<typeof schema>>
+export const settings: ServiceSettings<typeof shape> = {
+  service: 'frontend',
+  shape,
+  relations: [],
+}
+
+export type FrontendConfig = SettingsValues<typeof shape>
 
 /** Throws `setting-invalid`. */
 export function parseConfig(env: Environment): FrontendConfig {
-  return readSettings({ env, service: SERVICE, schema })
-}
-
-/** The environment of this process; nothing else in this service reads it. */
-export function readEnv(): Environment {
-  return process.env
+  return readSettings(settings, { env }).values
 }

@@ -84,7 +84,12 @@ export class Frontend implements Service {
       // Requests wait in the line of the admission, never in that of the pool.
       waitersMax: 0,
     })
-    this.#admission = new Admission({ slabs: this.#slabs, clock: this.#clock })
+    this.#admission = new Admission({
+      slabs: this.#slabs,
+      clock: this.#clock,
+      waitersMax: config.admissionWaiters,
+      waitMsMax: config.admissionWaitMs,
+    })
     this.#avoided = new AvoidedVolumes(this.#clock)
     this.#loopDelay = new LoopDelay(this.#clock)
     this.#maps = new ZoneMaps((changed) => this.#mapCache.noteChange(changed))
@@ -118,7 +123,6 @@ export class Frontend implements Service {
   /** Takes requests when it resolves; what it lacks to answer them is on /readyz. */
   async start(): Promise<void> {
     const config = this.#config
-    this.#loggers.frontend.info({ config }, 'frontend starts')
     this.#coordinator = await DirectoryCoordinator.open({
       directory: config.coordinationDir,
       clock: this.#clock,

@@ -1,4 +1,4 @@
-export { parseConfig } from './config.ts'
+export { parseConfig, settings } from './config.ts'
 export type { FrontendConfig } from './config.ts'
 export { Frontend } from './frontend.ts'
 export type { FrontendOverrides } from './frontend.ts'

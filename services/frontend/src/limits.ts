@@ -1,14 +1,11 @@
 /** Limits of a frontend. Each bounds something that callers or sick disks could otherwise grow. */
 import { KIB, MIB } from '@kura/core'
 
-/** Requests that wait for a buffer while all are taken, and how long one waits. */
-export const ADMISSION_WAITERS_MAX = 64
-export const ADMISSION_WAIT_MS_MAX = 2_000
 /**
- * A client counts as active for so long after its last request: longer than a request waits, so
- * that the share of a client does not come and go between two of its requests.
+ * A client counts as active for so much longer after its last request than a request waits, so that
+ * the share of a client does not come and go between two of its requests.
  */
-export const ACTIVE_CLIENT_MS = 3_000
+export const ACTIVE_CLIENT_SLACK_MS = 1_000
 /** Clients whose share is kept apart; of more, those that asked longest ago lose theirs. */
 export const ACTIVE_CLIENTS_MAX = 1024
 /** A volume on which a write failed gets no puts from this frontend for so long. */

@@ -1,3 +1,4 @@
+/** The settings of the storage node. */
 import { assert, KIB, KuraError, MIB, parseCellId, parseOsdId } from '@kura/core'
 import type { CellId, FailureDomains, OsdId } from '@kura/core'
 import {
@@ -6,17 +7,18 @@ import {
   integerSetting,
   readSettings,
   textSetting,
-  z,
   type Environment,
+  type ServiceSettings,
+  type SettingsValues,
 } from '@kura/runtime'
+import { HEARTBEAT_SPACING_MS } from './limits.ts'
 
-const SERVICE = 'storage-node'
 const ID_MAX = 1023
 const DAY_MS = 86_400_000
 /** libuv's pool serves all disk calls; with its default of 4 a few slow reads starve the writes. */
 const THREAD_POOL_SIZE_MIN = 8
 
-const schema = z.object({
+const shape = {
   ...commonSettings,
   cellId: integerSetting({ default: 1, min: 1, max: ID_MAX }).transform(parseCellId),
   osdId: integerSetting({ default: 1, min: 1, max: ID_MAX }).transform(parseOsdId),
@@ -34,19 +36,20 @@ const schema = z.object({
   largeSlabs: integerSetting({ default: 24, min: 2, max: 512 }),
   /** Buffers of 64 KiB for puts and gets under way. */
   smallSlabs: integerSetting({ default: 64, min: 0, max: 8192 }),
-  heartbeatMs: integerSetting({ default: 500, min: 10, max: 60_000 }),
-})
+  heartbeatMs: integerSetting({ default: 500, min: HEARTBEAT_SPACING_MS, max: 60_000 }),
+}
 
-export type StorageNodeConfig = Readonly<z.output<typeof schema>>
+export const settings: ServiceSettings<typeof shape> = {
+  service: 'storage-node',
+  shape,
+  relations: [],
+}
+
+export type StorageNodeConfig = SettingsValues<typeof shape>
 
 /** Throws `setting-invalid`. */
 export function parseConfig(env: Environment): StorageNodeConfig {
-  return readSettings({ env, service: SERVICE, schema })
-}
-
-/** The environment of this process; nothing else in this service reads it. */
-export function readEnv(): Environment {
-  return process.env
+  return readSettings(settings, { env }).values
 }
 
 /** Throws `setting-invalid` where the thread pool is too small to keep a disk busy. */

@@ -1,4 +1,4 @@
-export { parseConfig } from './config.ts'
+export { parseConfig, settings } from './config.ts'
 export type { StorageNodeConfig } from './config.ts'
 export { initialise } from './initialise.ts'
 export { StorageNode } from './storage-node.ts'

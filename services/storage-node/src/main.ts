@@ -1,24 +1,19 @@
 #!/usr/bin/env node
 import { runProgram } from '@kura/runtime'
-import { checkThreadPool, parseConfig, readEnv } from './config.ts'
+import { checkThreadPool, settings } from './config.ts'
 import { initialise } from './initialise.ts'
 import { StorageNode } from './storage-node.ts'
 
 await runProgram({
-  service: 'storage-node',
+  settings,
   commands: {
-    serve: () => {
-      const env = readEnv()
-      checkThreadPool(env)
-      return Promise.resolve(StorageNode.create(parseConfig(env)))
+    serve: async (given) => {
+      checkThreadPool(given.env)
+      return StorageNode.create(given.settings)
     },
-    init: async () => {
-      const identity = await initialise(parseConfig(readEnv()))
+    init: async (given) => {
+      const identity = await initialise(given.settings)
       process.stdout.write(`${JSON.stringify(identity)}\n`)
-    },
-    'config check': () => {
-      process.stdout.write(`${JSON.stringify(parseConfig(readEnv()))}\n`)
-      return Promise.resolve()
     },
   },
 })

@@ -110,7 +110,7 @@ export class StorageNode implements Service {
    */
   async start(): Promise<void> {
     const config = this.#config
-    this.#loggers.node.info({ config, processId: this.#processId }, 'storage node starts')
+    this.#loggers.node.info({ processId: this.#processId }, 'storage node starts')
     await this.#listenForAdmin()
     this.#coordinator = await DirectoryCoordinator.open({
       directory: config.coordinationDir,

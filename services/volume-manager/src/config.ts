@@ -1,9 +1,18 @@
-import { GIB, KuraError, MIB, parseCellId } from '@kura/core'
-import { commonSettings, integerSetting, readSettings, z, type Environment } from '@kura/runtime'
+/** The settings of the volume manager; the only file that looks at its environment. */
+import { GIB, MIB, PAGE_SIZE_BYTES, parseCellId } from '@kura/core'
+import { FULL_AT_FILL_PERCENT } from '@kura/placement'
+import {
+  commonSettings,
+  integerSetting,
+  readSettings,
+  type Environment,
+  type ServiceSettings,
+  type SettingsValues,
+} from '@kura/runtime'
 
 const HOUR_MS = 3_600_000
 
-const schema = z.object({
+const shape = {
   ...commonSettings,
   cellId: integerSetting({ default: 1, min: 1, max: 1023 }).transform(parseCellId),
   /** Number of this instance within its cell. */
@@ -14,40 +23,55 @@ const schema = z.object({
   openVolumes: integerSetting({ default: 4, min: 2, max: 64 }),
   openVolumesMax: integerSetting({ default: 12, min: 3, max: 256 }),
   /** Fill from which on a volume gets a successor. */
-  replaceAtFillPercent: integerSetting({ default: 50, min: 10, max: 95 }),
+  replaceAtFillPercent: integerSetting({ default: 50, min: 10, max: FULL_AT_FILL_PERCENT - 1 }),
   /** Silence after which a disk counts as dead. */
   silenceMs: integerSetting({ default: 900_000, min: 10_000, max: 24 * HOUR_MS }),
   /** Silence after which a disk gets no new work and is probed. */
   heartbeatTimeoutMs: integerSetting({ default: 2_000, min: 200, max: 60_000 }),
   /** How long a copy that is away may keep its volume from being closed with the others. */
   closeWaitMs: integerSetting({ default: 5_000, min: 0, max: 600_000 }),
-})
+}
 
-export interface VolumeManagerConfig extends Readonly<z.output<typeof schema>> {
+export const settings: ServiceSettings<typeof shape> = {
+  service: 'volume-manager',
+  shape,
+  relations: [
+    {
+      between: ['openVolumesMax', 'openVolumes'],
+      holds: ({ openVolumesMax, openVolumes }) => openVolumesMax > openVolumes,
+      rule: 'open_volumes_max is at least open_volumes + 1, the room for a replacement',
+    },
+    {
+      between: ['silenceMs', 'heartbeatTimeoutMs'],
+      holds: ({ silenceMs, heartbeatTimeoutMs }) => silenceMs > heartbeatTimeoutMs,
+      rule: 'silence_ms is more than heartbeat_timeout_ms: a disk is probed before it is dead',
+    },
+    {
+      between: ['closeWaitMs', 'silenceMs'],
+      holds: ({ closeWaitMs, silenceMs }) => closeWaitMs < silenceMs,
+      rule: 'close_wait_ms is less than silence_ms: nobody waits for a dead disk',
+    },
+    {
+      between: ['bucketSizeBytes'],
+      holds: ({ bucketSizeBytes }) => bucketSizeBytes % PAGE_SIZE_BYTES === 0,
+      rule: `bucket_size_bytes is a multiple of the page, ${PAGE_SIZE_BYTES}`,
+    },
+  ],
+}
+
+export interface VolumeManagerConfig extends SettingsValues<typeof shape> {
   /** Read and check the whole table whenever it is opened. */
   readonly verify: boolean
 }
 
-/** Throws `setting-invalid`, naming the variable. */
+/** Throws `setting-invalid`. */
 export function parseConfig(env: Environment): VolumeManagerConfig {
-  const settings = readSettings({ env, service: 'volume-manager', schema })
-  return checkRelations({ ...settings, verify: env['KURA_VERIFY'] === 'all' })
+  return configOf({ settings: readSettings(settings, { env }).values, env })
 }
 
-/** What tests and composed processes give; the rest are defaults. Throws `setting-invalid`. */
-export function completeConfig(given: z.input<typeof schema>): VolumeManagerConfig {
-  return checkRelations({ ...schema.parse(given), verify: true })
-}
-
-function checkRelations(config: VolumeManagerConfig): VolumeManagerConfig {
-  if (config.openVolumesMax <= config.openVolumes) {
-    throw new KuraError('setting-invalid', 'OPEN_VOLUMES_MAX leaves no room for replacements', {
-      details: { openVolumes: config.openVolumes, openVolumesMax: config.openVolumesMax },
-      hint: 'set it to at least OPEN_VOLUMES + 1',
-    })
-  }
-  if (config.silenceMs <= config.heartbeatTimeoutMs) {
-    throw new KuraError('setting-invalid', 'SILENCE_MS must exceed HEARTBEAT_TIMEOUT_MS')
-  }
-  return Object.freeze(config)
+export function configOf(given: {
+  readonly settings: SettingsValues<typeof shape>
+  readonly env: Environment
+}): VolumeManagerConfig {
+  return Object.freeze({ ...given.settings, verify: given.env['KURA_VERIFY'] === 'all' })
 }

@@ -1,4 +1,4 @@
-export { completeConfig, parseConfig } from './config.ts'
+export { parseConfig, settings } from './config.ts'
 export type { VolumeManagerConfig } from './config.ts'
 export { initialiseReplicationTable } from './store/replication-table.ts'
 export { VolumeManager } from './volume-manager.ts'

@@ -1,19 +1,15 @@
 #!/usr/bin/env node
 import { runProgram, SystemRandom } from '@kura/runtime'
-import { parseConfig } from './config.ts'
+import { configOf, settings } from './config.ts'
 import { initialiseReplicationTable } from './store/replication-table.ts'
 import { VolumeManager } from './volume-manager.ts'
 
 await runProgram({
-  service: 'volume-manager',
+  settings,
   commands: {
-    serve: async ({ env }) => await VolumeManager.create(parseConfig(env)),
-    init: async ({ env }) => {
-      initialiseReplicationTable(parseConfig(env), new SystemRandom())
-      await Promise.resolve()
-    },
-    'config check': async ({ env }) => {
-      process.stdout.write(`${JSON.stringify(parseConfig(env), undefined, 2)}\n`)
+    serve: async (given) => await VolumeManager.create(configOf(given)),
+    init: async (given) => {
+      initialiseReplicationTable(configOf(given), new SystemRandom())
       await Promise.resolve()
     },
   },

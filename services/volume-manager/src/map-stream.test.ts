@@ -27,7 +27,7 @@ async function surroundings() {
 }
 
 beforeEach(async () => {
-  cell = await TestCell.start({ ...(await surroundings()), settings: { closeWaitMs: 200 } })
+  cell = await TestCell.start({ ...(await surroundings()), settings: { CLOSE_WAIT_MS: '200' } })
   cleanUps.push(async () => await cell[Symbol.asyncDispose]())
   await cell.startLeader()
 })

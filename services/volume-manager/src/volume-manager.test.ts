@@ -5,7 +5,7 @@ import { VolumeManager as VolumeManagerService } from '@kura/proto'
 import { createRpcClient } from '@kura/rpc'
 import { SystemRandom } from '@kura/runtime'
 import { temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
-import { initialiseReplicationTable, completeConfig, parseConfig, VolumeManager } from './index.ts'
+import { initialiseReplicationTable, parseConfig, VolumeManager } from './index.ts'
 
 const PATIENCE_MS = 10_000
 const cleanUps: (() => Promise<void> | void)[] = []
@@ -21,12 +21,13 @@ afterEach(async () => {
 })
 
 function configOf(instance: number) {
-  return completeConfig({
-    instance: String(instance),
-    pocket: 'test',
-    dataDir: `${directory.path}/table`,
-    coordinationDir: `${directory.path}/coordination`,
-    logLevel: 'silent',
+  return parseConfig({
+    KURA_VOLUME_MANAGER_INSTANCE: String(instance),
+    KURA_VOLUME_MANAGER_POCKET: 'test',
+    KURA_VOLUME_MANAGER_DATA_DIR: `${directory.path}/table`,
+    KURA_VOLUME_MANAGER_COORDINATION_DIR: `${directory.path}/coordination`,
+    KURA_VOLUME_MANAGER_LOG_LEVEL: 'silent',
+    KURA_VERIFY: 'all',
   })
 }
 
@@ -84,10 +85,13 @@ test('it says why it is not ready', async () => {
   expect(metrics).toContain('kura_volume_manager_leading 1')
 })
 
-test('settings are checked one by one and against each other', () => {
-  const env = (name: string, value: string) => ({ [`KURA_VOLUME_MANAGER_${name}`]: value })
-  expect(parseConfig(env('CELL_ID', '7')).cellId).toBe(7)
-  expect(() => parseConfig(env('CELL_ID', '0'))).toThrow('KURA_VOLUME_MANAGER_CELL_ID')
-  expect(() => parseConfig(env('OPEN_VOLUMES_MAX', '4'))).toThrow('no room for replacements')
-  expect(() => parseConfig(env('OPEN_VOLUMSE', '4'))).toThrow('there is no setting')
+test.each([
+  [{ OPEN_VOLUMES_MAX: '4' }, 'open_volumes is 4 (default) and open_volumes_max is 4'],
+  [{ SILENCE_MS: '10000', HEARTBEAT_TIMEOUT_MS: '10000' }, 'more than heartbeat_timeout_ms'],
+  [{ SILENCE_MS: '10000', CLOSE_WAIT_MS: '10000' }, 'close_wait_ms is less than silence_ms'],
+  [{ BUCKET_SIZE_BYTES: '16777217' }, 'is a multiple of the page, 4096'],
+  [{ REPLACE_AT_FILL_PERCENT: '85' }, 'takes 10 to 84'],
+])('settings that do not go together are refused: %j', (given, sentence) => {
+  const env = Object.entries(given).map(([name, value]) => [`KURA_VOLUME_MANAGER_${name}`, value])
+  expect(() => parseConfig(Object.fromEntries(env))).toThrow(sentence)
 })

@@ -107,8 +107,7 @@ export class VolumeManager implements Service {
 
   /** Takes requests when it returns; leads as soon as nobody else does. */
   async start(): Promise<void> {
-    const { logger, coordinator } = this.#parts
-    logger.info({ config: this.#config }, 'starting')
+    const { coordinator } = this.#parts
     this.#checkTable()
     this.#rpcAddress = await this.#rpcServer.listen(this.#config.rpcAddress)
     this.#adminServer = await AdminServer.listen({

@@ -1,4 +1,4 @@
-export { parseConfig } from './config.ts'
+export { parseConfig, settings } from './config.ts'
 export type { ZoneMasterConfig } from './config.ts'
 export { initialiseZoneMaster } from './initialise.ts'
 export { ZoneMaster } from './zone-master.ts'

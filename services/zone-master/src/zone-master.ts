@@ -112,7 +112,6 @@ export class ZoneMaster implements Service {
    * registry cannot be opened.
    */
   async start(): Promise<void> {
-    this.#loggers.master.info({ config: this.#config }, 'starting')
     this.#stack.defer(() => this.#coordinator.close())
     this.#stack.defer(() => this.#peers.close())
     try {

@@ -1,11 +1,13 @@
 import { BLOCK_SIZE_BYTES_MAX, KuraError, SlabPool, type Slab } from '@kura/core'
 import { ManualClock } from '@kura/testkit'
 import { beforeEach, expect, it } from 'vitest'
-import { ACTIVE_CLIENT_MS, ADMISSION_WAIT_MS_MAX, ADMISSION_WAITERS_MAX } from '../limits.ts'
+import { ACTIVE_CLIENT_SLACK_MS } from '../limits.ts'
 import { Admission } from './admission.ts'
 import { clientKeyOf } from './client-key.ts'
 
 const SLOTS = 4
+const WAITERS_MAX = 64
+const WAIT_MS_MAX = 2_000
 const never = new AbortController().signal
 
 let clock: ManualClock
@@ -14,7 +16,7 @@ let admission: Admission
 beforeEach(() => {
   clock = new ManualClock()
   const slabs = new SlabPool({ largeCount: SLOTS, smallCount: 0, waitersMax: 0 })
-  admission = new Admission({ slabs, clock })
+  admission = new Admission({ slabs, clock, waitersMax: WAITERS_MAX, waitMsMax: WAIT_MS_MAX })
 })
 
 interface Asked {
@@ -60,16 +62,16 @@ async function release(slab: Slab | undefined): Promise<void> {
 }
 
 it('a client alone has all buffers, then all of the line, then is told to come back', async () => {
-  const asked = await ask('alone', SLOTS + ADMISSION_WAITERS_MAX + 5)
+  const asked = await ask('alone', SLOTS + WAITERS_MAX + 5)
   expect(held(asked)).toHaveLength(SLOTS)
-  expect(admission.waiterCount).toBe(ADMISSION_WAITERS_MAX)
+  expect(admission.waiterCount).toBe(WAITERS_MAX)
   expect(codes(asked)).toEqual(Array.from({ length: 5 }, () => 'overloaded'))
   expect(admission.heldBytes).toBe(SLOTS * BLOCK_SIZE_BYTES_MAX)
 })
 
 it('a wait ends after its time, and leaves no timer', async () => {
   const asked = await ask('alone', SLOTS + 3)
-  await clock.advance(ADMISSION_WAIT_MS_MAX - 1)
+  await clock.advance(WAIT_MS_MAX - 1)
   expect(codes(asked)).toEqual([])
   await clock.advance(1)
   expect(codes(asked)).toEqual(['overloaded', 'overloaded', 'overloaded'])
@@ -114,16 +116,16 @@ it('while another is active, nobody holds more than its share', async () => {
 it('the share of a client that is gone is free again', async () => {
   await release((await ask('other', 1))[0]?.slab)
   expect(admission.clientCount).toBe(1)
-  await clock.advance(ACTIVE_CLIENT_MS)
+  await clock.advance(WAIT_MS_MAX + ACTIVE_CLIENT_SLACK_MS)
   expect(held(await ask('alone', SLOTS))).toHaveLength(SLOTS)
 })
 
 it('where the line is full the one with most in it goes, and is told why', async () => {
-  const greedy = await ask('greedy', SLOTS + ADMISSION_WAITERS_MAX)
+  const greedy = await ask('greedy', SLOTS + WAITERS_MAX)
   const small = await ask('small', 3)
   expect(codes(small)).toEqual([])
   expect(codes(greedy)).toEqual(['rate-limited', 'rate-limited', 'rate-limited'])
-  expect(admission.waiterCount).toBe(ADMISSION_WAITERS_MAX)
+  expect(admission.waiterCount).toBe(WAITERS_MAX)
   const more = await ask('greedy', 2)
   expect(codes(more)).toEqual(['rate-limited', 'rate-limited'])
 })

@@ -4,7 +4,7 @@
  * for more than its share while others wait is the one that is refused.
  */
 import { KuraError, toKuraError, type Clock, type Slab, type SlabPool } from '@kura/core'
-import { ADMISSION_WAIT_MS_MAX, ADMISSION_WAITERS_MAX } from '../limits.ts'
+import { ACTIVE_CLIENT_SLACK_MS } from '../limits.ts'
 import type { ClientKey } from './client-key.ts'
 import { ClientShares } from './client-shares.ts'
 import { FairLine, type Waiting } from './fair-line.ts'
@@ -19,18 +19,32 @@ export interface BufferRequest {
   readonly sizeBytes: number
 }
 
+export interface AdmissionOptions {
+  readonly slabs: SlabPool
+  readonly clock: Clock
+  /** Requests that wait for a buffer while all are taken, and how long one waits. */
+  readonly waitersMax: number
+  readonly waitMsMax: number
+}
+
 export class Admission {
   readonly #slabs: SlabPool
   readonly #clock: Clock
+  readonly #waitersMax: number
+  readonly #waitMsMax: number
   readonly #shares: ClientShares
   readonly #line = new FairLine<Waiter>()
   #heldBytes = 0
 
   /** REQUIRES: nobody else reserves from this pool. */
-  constructor(options: { readonly slabs: SlabPool; readonly clock: Clock }) {
-    this.#slabs = options.slabs
-    this.#clock = options.clock
-    this.#shares = new ClientShares({ slotCount: options.slabs.count, clock: options.clock })
+  constructor(options: AdmissionOptions) {
+    const { slabs, clock, waitersMax, waitMsMax } = options
+    this.#slabs = slabs
+    this.#clock = clock
+    this.#waitersMax = waitersMax
+    this.#waitMsMax = waitMsMax
+    const activeMs = waitMsMax + ACTIVE_CLIENT_SLACK_MS
+    this.#shares = new ClientShares({ slotCount: slabs.count, activeMs, clock })
   }
 
   /** Requests that wait now. */
@@ -49,7 +63,7 @@ export class Admission {
   }
 
   /**
-   * A buffer, held once by the caller. Waits in line, at most ADMISSION_WAIT_MS_MAX. Throws
+   * A buffer, held once by the caller. Waits in line, at most `waitMsMax`. Throws
    * `overloaded`, `rate-limited` where the client has its share and others want theirs, and the
    * signal's reason when it aborts.
    */
@@ -72,7 +86,7 @@ export class Admission {
       if (this.#line.remove(waiter)) reject(reason)
     }
     const onAbort = (): void => leave(toKuraError(signal.reason, 'cancelled'))
-    const cancelTimer = this.#clock.schedule(ADMISSION_WAIT_MS_MAX, () => {
+    const cancelTimer = this.#clock.schedule(this.#waitMsMax, () => {
       leave(this.#refusal(request.client, 'no buffer became free in time'))
     })
     signal.addEventListener('abort', onAbort, { once: true })
@@ -100,7 +114,7 @@ export class Admission {
 
   /** The line has grown by one; where it is too long now, somebody has to go. */
   #cutLine(newcomer: ClientKey): void {
-    if (this.#line.size <= ADMISSION_WAITERS_MAX) return
+    if (this.#line.size <= this.#waitersMax) return
     const victim = this.#line.pickVictim(newcomer)
     if (victim === undefined || !this.#line.remove(victim)) return
     victim.reject(this.#refusal(victim.client, 'no buffer is free and the line is full'))

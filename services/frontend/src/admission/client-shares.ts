@@ -4,7 +4,7 @@
  * ones, leaves room for the others. A client alone may have all.
  */
 import type { Clock } from '@kura/core'
-import { ACTIVE_CLIENT_MS, ACTIVE_CLIENTS_MAX } from '../limits.ts'
+import { ACTIVE_CLIENTS_MAX } from '../limits.ts'
 import type { ClientKey } from './client-key.ts'
 
 interface Use {
@@ -12,18 +12,27 @@ interface Use {
   lastSeenMs: number
 }
 
+export interface ClientSharesOptions {
+  readonly slotCount: number
+  /** A client counts as active for so long after its last request. */
+  readonly activeMs: number
+  readonly clock: Clock
+}
+
 export class ClientShares {
   readonly #slotCount: number
+  readonly #activeMs: number
   readonly #clock: Clock
   /** Who was seen last comes last. */
   readonly #uses = new Map<ClientKey, Use>()
 
-  constructor(options: { readonly slotCount: number; readonly clock: Clock }) {
+  constructor(options: ClientSharesOptions) {
     this.#slotCount = options.slotCount
+    this.#activeMs = options.activeMs
     this.#clock = options.clock
   }
 
-  /** Clients that hold something, or that asked for something in the last ACTIVE_CLIENT_MS. */
+  /** Clients that hold something, or that asked for something in the last `activeMs`. */
   get activeCount(): number {
     this.#forgetIdle()
     return this.#uses.size
@@ -61,7 +70,7 @@ export class ClientShares {
   #forgetIdle(): void {
     const nowMs = this.#clock.monotonicMs()
     for (const [client, use] of this.#uses) {
-      const isRecent = nowMs - use.lastSeenMs < ACTIVE_CLIENT_MS
+      const isRecent = nowMs - use.lastSeenMs < this.#activeMs
       if (isRecent && this.#uses.size <= ACTIVE_CLIENTS_MAX) return
       if (use.heldCount === 0) this.#uses.delete(client)
     }

@@ -122,7 +122,7 @@ test('all nodes killed at once: the union is closed on three disks', async () =>
 })
 
 test('survivors close a volume with a dead copy, which is under-replicated', async () => {
-  const cell = await startCell({ settings: { closeWaitMs: 200 } })
+  const cell = await startCell({ settings: { CLOSE_WAIT_MS: '200' } })
   const volume = firstOpen(cell)
   const record = cell.append(volume, 'acknowledged')
   await cell.killNode(cell.indexOf(volume.extents[0]?.diskUuid ?? ''))
@@ -141,7 +141,7 @@ test('survivors close a volume with a dead copy, which is under-replicated', asy
 })
 
 test('a returning copy that equals the digest is sealed and in force again', async () => {
-  const cell = await startCell({ settings: { closeWaitMs: 200 } })
+  const cell = await startCell({ settings: { CLOSE_WAIT_MS: '200' } })
   const volume = firstOpen(cell)
   const record = cell.append(volume, 'acknowledged')
   const index = cell.indexOf(volume.extents[0]?.diskUuid ?? '')
@@ -156,7 +156,7 @@ test('a returning copy that equals the digest is sealed and in force again', asy
 })
 
 test('a returning copy that holds other records stays a source and keeps its records', async () => {
-  const cell = await startCell({ settings: { closeWaitMs: 200 } })
+  const cell = await startCell({ settings: { CLOSE_WAIT_MS: '200' } })
   const volume = firstOpen(cell)
   const record = cell.append(volume, 'acknowledged')
   const extra = cell.append(volume, 'only here', [0])
@@ -222,7 +222,7 @@ test('a built copy whose leader died before the commit is taken over by the next
 })
 
 test('a record that turns up between two attempts is not dropped', async () => {
-  const cell = await startCell({ settings: { closeWaitMs: 0 } })
+  const cell = await startCell({ settings: { CLOSE_WAIT_MS: '0' } })
   const volume = firstOpen(cell)
   const record = cell.append(volume, 'acknowledged')
   const late = cell.append(volume, 'on the copy that was away', [0])

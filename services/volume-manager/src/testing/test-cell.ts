@@ -4,6 +4,7 @@
  * in the middle of a step and raising the epoch behind its back, as a successor would.
  */
 import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import {
   assert,
   KuraError,
@@ -23,7 +24,7 @@ import type { KuraDatabase } from '@kura/database'
 import { BlockIndex, VolumeManager, ZoneMaster } from '@kura/proto'
 import { RpcServer, type ProcessIdentity } from '@kura/rpc'
 import { createLogger, SystemClock } from '@kura/runtime'
-import { completeConfig, type VolumeManagerConfig } from '../config.ts'
+import { parseConfig, type VolumeManagerConfig } from '../config.ts'
 import { createHandlers } from '../handlers/index.ts'
 import { Leader } from '../leader.ts'
 import { initialiseReplicationTable, openReplicationDatabase } from '../store/replication-table.ts'
@@ -38,7 +39,8 @@ export interface TestCellOptions {
   readonly directory: string
   readonly random: Random
   readonly nodeCount?: number
-  readonly settings?: Partial<Parameters<typeof completeConfig>[0]>
+  /** Variables without their prefix, e.g. `CLOSE_WAIT_MS`. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 interface Running {
@@ -65,17 +67,18 @@ export class TestCell implements AsyncDisposable {
   private constructor(coordinator: DirectoryCoordinator, options: TestCellOptions) {
     this.#coordinator = coordinator
     this.random = options.random
-    this.config = completeConfig({
-      pocket: 'test',
-      zone: 'a',
-      dataDir: options.directory,
-      coordinationDir: options.directory,
-      bucketSizeBytes: CAPACITY_BYTES,
-      heartbeatTimeoutMs: 1_000,
-      closeWaitMs: 8_000,
-      logLevel: 'silent',
+    const given = {
+      POCKET: 'test',
+      DATA_DIR: join(options.directory, 'table'),
+      COORDINATION_DIR: options.directory,
+      BUCKET_SIZE_BYTES: String(CAPACITY_BYTES),
+      HEARTBEAT_TIMEOUT_MS: '1000',
+      CLOSE_WAIT_MS: '8000',
+      LOG_LEVEL: 'silent',
       ...options.settings,
-    })
+    }
+    const env = Object.entries(given).map(([name, value]) => [`KURA_VOLUME_MANAGER_${name}`, value])
+    this.config = parseConfig({ ...Object.fromEntries(env), KURA_VERIFY: 'all' })
   }
 
   static async start(options: TestCellOptions): Promise<TestCell> {
