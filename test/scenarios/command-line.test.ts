@@ -126,6 +126,36 @@ it('status shows every service and six disks in service', async () => {
   expect(out.toString().match(/in-service +yes/g)?.length).toBe(6)
 })
 
+it('config shows what each service was told, and by which line', async () => {
+  const { code, out, err } = await kura(['config', 'show', '--json'])
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+  const shown = out
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(shown.length).toBe(scenario.zone.services.length)
+  for (const { file, settings } of shown) {
+    const dataDir = settings.find((each: { name: string }) => each.name === 'data_dir')
+    expect(dataDir).toMatchObject({ origin: 'file', source: expect.stringContaining(`${file}:`) })
+    expect(scenario.zone.services.map((service) => service.dataDir)).toContain(dataDir.value)
+  }
+})
+
+it('config check finds what is wrong in a file before a service does', async () => {
+  const file = join(folder, 'volume-manager.toml')
+  await writeFile(file, 'open_volumes = 12 # as many as there may be\n')
+  const broken = await kura(['config', 'check', file])
+  expect(broken).toMatchObject({ code: 1 })
+  expect(broken.err).toContain(
+    `open_volumes is 12 (${file}:1) and open_volumes_max is 12 (default);`,
+  )
+  const more = ['--set', 'open_volumes_max=13']
+  expect(await kura(['config', 'check', file, ...more])).toMatchObject({ code: 0, err: '' })
+  const named = await kura(['config', 'show', 'volume-manager', '--config', file, ...more])
+  expect(named.out.toString()).toMatch(/^open_volumes_max +13 +--open-volumes-max$/m)
+})
+
 it('a disk is verified from media by its UUID', async () => {
   const status = JSON.parse((await kura(['status', '--json'])).out.toString())
   const { diskUuid } = status.cells[0].status.disks[0]

@@ -37,6 +37,8 @@ const COMMANDS = [
   ['disk', 'verify'],
   ['extent', 'dump'],
   ['extent', 'verify'],
+  ['config', 'check'],
+  ['config', 'show'],
 ]
 
 it('every command has help with examples', async () => {
@@ -60,6 +62,17 @@ it('wrong usage ends with 2 and says why in one line', async () => {
   const bad = await run('stat', 'nonsense', '--server', '127.0.0.1:1')
   expect(bad.code).toBe(2)
   expect(bad.err).toMatch(/^kura: not a reference \(invalid-hash\) — [^\n]+\n$/)
+})
+
+it.each([
+  [['volume-manger'], 'is no service and no file named after one'],
+  [['settings.toml'], 'SERVICE --config FILE'],
+  [['frontend', 'zone-master', '--config', 'f.toml'], 'belongs to exactly one service'],
+  [['frontend', '--set', 'zone'], '--set takes name=value'],
+])('config check %j is wrong usage', async (args, sentence) => {
+  const { code, out, err } = await run('config', 'check', ...args)
+  expect({ code, out }).toEqual({ code: 2, out: '' })
+  expect(err).toContain(sentence)
 })
 
 it('a tree does not go to standard output', async () => {

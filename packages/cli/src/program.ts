@@ -1,5 +1,11 @@
 /** The command line: options, commands, help; and how every command ends. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import {
+  configCommand,
+  CONFIG_CHECK_HELP,
+  CONFIG_SHOW_HELP,
+  type ConfigOptions,
+} from './commands/config.ts'
 import { diskVerifyCommand, DISK_VERIFY_HELP } from './commands/disk-verify.ts'
 import { explainCommand, EXPLAIN_HELP } from './commands/explain.ts'
 import { extentDumpCommand, EXTENT_DUMP_HELP } from './commands/extent-dump.ts'
@@ -79,6 +85,7 @@ function buildProgram(terminal: Terminal, run: Run): Command {
   addDataCommands(program, run)
   addOperatorCommands(program, run)
   addExtentCommands(program, run)
+  addConfigCommands(program, run)
   return program
 }
 
@@ -194,6 +201,30 @@ function addExtentCommands(program: Command, run: Run): void {
     .action((path: string, _options: object, command: Command) =>
       run(command, (context) => extentVerifyCommand(context, path)),
     )
+}
+
+function addConfigCommands(program: Command, run: Run): void {
+  const config = program
+    .command('config')
+    .summary('check and show the settings of services')
+    .description('Checks and shows the settings of services, as their programs read them.')
+  const add = (action: 'check' | 'show', texts: { summary: string; help: string }): void => {
+    config
+      .command(action)
+      .summary(texts.summary)
+      .description(`${texts.summary.charAt(0).toUpperCase()}${texts.summary.slice(1)}.`)
+      .argument('[target...]', 'services, or files named after one')
+      .option('--config <file>', 'settings file of the one service that is named')
+      .option('--set <name=value>', 'as the flag of that setting; may be given often', collect)
+      .addHelpText('after', texts.help)
+      .action((targets: string[], options: ConfigOptions, command: Command) => {
+        const { endpoints }: ConfigOptions = command.optsWithGlobals()
+        const given = { targets, options: { ...options, ...(endpoints && { endpoints }) } }
+        return run(command, (context) => configCommand(context, action, given))
+      })
+  }
+  add('check', { summary: 'say whether settings are valid', help: CONFIG_CHECK_HELP })
+  add('show', { summary: 'show every setting, its value and its source', help: CONFIG_SHOW_HELP })
 }
 
 function contextOf(
