@@ -17,6 +17,8 @@ const COMMON = 'pocket=local\nzone=a\ndataDir=/data\nrpcAddress=[::1]:0\nlogLeve
 const FILE = '# settings\npocket = "local"\nrpc_address = "[::1]:0" # any\nstop_with_stdin = true\n'
 const ENVIRONMENT_WORDS = ['\n', '=', '0x10', '1e3', '-0', ' 7', 'NaN', 'true', '__proto__']
 const FILE_WORDS = ['\n', ' = ', '"', '"""', "'", '[', ']', '{', '#', '.', '\\u0000', 'inf', '1e3']
+/** More lines only cost time: each is looked at alone. */
+const SIZE_BYTES_MAX = 512
 
 /** Lines `key=value`, each a variable of the service. */
 function parseEnvironment(text: string, service: string): Environment {
@@ -38,6 +40,7 @@ function fuzzSettings<S extends SettingsShape>(settings: ServiceSettings<S>, own
         resolveSettings(settings, { env: parseEnvironment(bytes.toString(), service) }).values,
       seeds: [COMMON, ownText, `${COMMON}\n${ownText}`].map((text) => Buffer.from(text)),
       words: ENVIRONMENT_WORDS,
+      sizeBytesMax: SIZE_BYTES_MAX,
     })
     expect(result.corpusCount).toBeGreaterThan(3)
   })
@@ -49,6 +52,7 @@ function fuzzSettings<S extends SettingsShape>(settings: ServiceSettings<S>, own
         resolveSettings(settings, { file: { path: 'f.toml', text: bytes.toString() } }).values,
       seeds: [FILE, own, `${FILE}${own}`].map((text) => Buffer.from(text)),
       words: FILE_WORDS,
+      sizeBytesMax: SIZE_BYTES_MAX,
     })
     expect(result.corpusCount).toBeGreaterThan(3)
   })
