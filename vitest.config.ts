@@ -48,7 +48,7 @@ export default defineConfig({
           'deploy/*/src/**/*.test.ts',
           'test/fuzz/*.test.ts',
         ],
-        timeoutMs: 20 * SECOND,
+        timeoutMs: MINUTE,
       }),
       project({ name: 'tidy', include: ['test/tidy/*.test.ts'], timeoutMs: MINUTE }),
       project({
