@@ -19,7 +19,7 @@ const SETTINGS: Readonly<Record<string, readonly EffectiveSetting[]>> = {
 
 test('every service has its file, and every file its service', () => {
   const services = workspaceFolders.filter((folder) => folder.startsWith('services/'))
-  const files = filesMatching(/^deploy\/config\//).map((path) => basename(path))
+  const files = filesMatching(/^deploy\/config\/.*\.toml$/).map((path) => basename(path))
   expect(Object.keys(SETTINGS).sort()).toEqual(services.map((path) => basename(path)).sort())
   expect(files.sort()).toEqual(
     Object.keys(SETTINGS)

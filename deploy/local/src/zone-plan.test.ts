@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { repositoryRoot } from './repository.ts'
 import { defaultBucketSizeBytes, planServices, preallocation } from './zone-plan.ts'
+import { PROCESS_ENVIRONMENT } from './zone-settings.ts'
 
 const GIB = 1024 ** 3
 const MIB = 1024 ** 2
@@ -23,4 +27,11 @@ test('every storage node of a cell is its own rack, and every cell has a manager
   expect(new Set(racksOfCell).size).toBe(3)
   expect(plans.filter((plan) => plan.kind === 'volume-manager')).toHaveLength(2)
   expect(new Set(plans.map((plan) => plan.folder)).size).toBe(plans.length)
+})
+
+test('what processes need beside their settings is the same here and in deploy/config', () => {
+  const text = readFileSync(join(repositoryRoot, 'deploy/config/process.env'), 'utf8')
+  const documented = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  const planned = Object.entries(PROCESS_ENVIRONMENT).map(([name, value]) => `${name}=${value}`)
+  expect(documented).toEqual(planned)
 })

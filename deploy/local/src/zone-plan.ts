@@ -19,11 +19,6 @@ const BUCKET_SIZE_BYTES_MAX = 256 * MIB
 const BUCKET_SIZE_BYTES_MIN = 16 * MIB
 /** What all open extents of a zone may take together, unless the bucket size says otherwise. */
 const PREALLOCATION_BYTES_MAX = 8 * GIB
-/**
- * libuv's threads serve all disk calls of a process; its default of 4 lets one slow read starve
- * writes.
- */
-const THREAD_POOL_SIZE = '8'
 
 export interface ZoneShape {
   readonly cells: number
@@ -46,7 +41,6 @@ export interface ServicePlan {
   readonly listeners: readonly string[]
   /** Whether `init` must run once before the first start. */
   readonly hasGenesis: boolean
-  readonly environment: Readonly<Record<string, string>>
 }
 
 /** The largest power of two that keeps the zone within 8 GiB. */
@@ -102,7 +96,6 @@ function instancePlan(kind: MemberKind, listeners: readonly string[]): ServicePl
     settings: { instance: 1 },
     listeners,
     hasGenesis: true,
-    environment: {},
   }
 }
 
@@ -122,7 +115,6 @@ function managerPlan(cellId: number, shape: ZoneShape): ServicePlan {
     },
     listeners: ['rpc_address'],
     hasGenesis: true,
-    environment: {},
   }
 }
 
@@ -136,7 +128,6 @@ function nodePlans(cellId: number, nodes: number): ServicePlan[] {
       settings: { cell_id: cellId, osd_id: osdId, rack: `rack-${osdId}` },
       listeners: ['rpc_address', 'block_address'],
       hasGenesis: true,
-      environment: { UV_THREADPOOL_SIZE: THREAD_POOL_SIZE },
     }
   })
 }

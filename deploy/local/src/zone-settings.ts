@@ -7,6 +7,18 @@ import { join } from 'node:path'
 import { addressOf, type Listeners } from './zone-addresses.ts'
 import { POCKET, ZONE, type ServicePlan, type SettingValue } from './zone-plan.ts'
 
+/**
+ * What Node and the C library must be told before a process starts, as in `deploy/config`. Memory: a
+ * young generation of 4 MiB halves instead of 32, and two arenas of malloc instead of one for each
+ * thread; without them a process is some 60 MiB larger under load. Threads: the pool carries the
+ * disk calls; fewer would let a slow read hold up writes.
+ */
+export const PROCESS_ENVIRONMENT: Readonly<Record<string, string>> = {
+  NODE_OPTIONS: '--max-semi-space-size=4',
+  MALLOC_ARENA_MAX: '2',
+  UV_THREADPOOL_SIZE: '8',
+}
+
 const FOLDER = 'config'
 const HEADING = '# Written by the launcher at every start: changes here are lost.\n'
 
@@ -66,10 +78,14 @@ export function environmentOf(
     ),
   )
   const inherited = Object.entries(process.env).filter(([name]) => !decided.has(name))
+  const given = { ...zone.overrides[plan.kind], ...zone.overrides[plan.name] }
   return {
     ...Object.fromEntries(inherited),
-    ...plan.environment,
-    ...zone.overrides[plan.kind],
-    ...zone.overrides[plan.name],
+    ...PROCESS_ENVIRONMENT,
+    ...given,
+    // Options add up: who asks for a profile wants the same memory.
+    NODE_OPTIONS: [process.env, PROCESS_ENVIRONMENT, given]
+      .flatMap(({ NODE_OPTIONS: nodeOptions }) => nodeOptions ?? [])
+      .join(' '),
   }
 }

@@ -8,6 +8,7 @@
  *     70  a bug: a failed assertion or an error that nobody handled
  */
 import { KuraError, SHUTDOWN_TIMEOUT_MS, isKuraError, toKuraError } from '@kura/core'
+import { boundHeap } from './bound-heap.ts'
 import { CONFIG_COMMANDS, describeConfig, type ConfigCommand } from './config-commands.ts'
 import { describeProgram, settingsForLog } from './describe-settings.ts'
 import {
@@ -47,6 +48,7 @@ const PATH_ERRORS = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS', 'E
 const DEFAULT_COMMAND = 'serve'
 
 export async function runProgram<S extends SettingsShape>(program: Program<S>): Promise<void> {
+  boundHeap()
   const { service } = program.settings
   dieOnBugs(createLogger({ service, id: '-', level: 'info' }))
   const stop = new StopRequest()

@@ -12,12 +12,19 @@ const DIRECT_READ_BYTES = 256 * KIB
 /** What is left of a fill goes through the scratch memory below this. */
 const DIRECT_READ_BYTES_MIN = 4 * KIB
 const SCRATCH_BYTES = 64 * KIB
+/**
+ * While nobody waits for more than a message, a read takes no more than this: the payload behind
+ * it stays in the kernel until there is memory for it. With 64 KiB, a thousand uploads that wait
+ * for a buffer would hold 64 MiB.
+ */
+const MESSAGE_READ_BYTES = 8 * KIB
 
 /**
  * Shared by all sockets: a read and its callback are one synchronous step, and nothing of the
  * scratch memory is kept after it without being copied.
  */
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+const messageScratch = scratch.subarray(0, MESSAGE_READ_BYTES)
 
 interface Fill {
   /** Undefined: the bytes are dropped. */
@@ -39,7 +46,7 @@ export class SocketReader {
   #receivedBytes = 0
   #socket: Socket | undefined
   /** The memory that the next read writes to. */
-  #registered: Uint8Array = scratch
+  #registered: Uint8Array = messageScratch
 
   constructor() {
     this.onread = {
@@ -79,7 +86,7 @@ export class SocketReader {
     const fill = this.#fill
     this.#fill = undefined
     // The next read would still go to the memory of the fill, which is its owner's again.
-    if (this.#registered !== scratch) this.#socket?.pause()
+    if (this.#registered.buffer !== scratch.buffer) this.#socket?.pause()
     fill?.reject(this.#ending)
   }
 
@@ -118,7 +125,7 @@ export class SocketReader {
   #receive(buffer: Uint8Array, sizeBytes: number): void {
     this.#receivedBytes += sizeBytes
     if (this.#ending !== undefined) return
-    if (buffer === scratch) this.#deliver(scratch.subarray(0, sizeBytes))
+    if (buffer.buffer === scratch.buffer) this.#deliver(scratch.subarray(0, sizeBytes))
     else this.#accept(sizeBytes)
   }
 
@@ -148,8 +155,15 @@ export class SocketReader {
   }
 
   #registerBuffer(): Uint8Array {
-    this.#registered = this.#directBuffer() ?? scratch
+    this.#registered = this.#directBuffer() ?? this.#scratchBuffer()
     return this.#registered
+  }
+
+  #scratchBuffer(): Uint8Array {
+    const fill = this.#fill
+    if (fill === undefined) return messageScratch
+    const isDropping = fill.target === undefined
+    return isDropping ? scratch : messageScratch
   }
 
   #directBuffer(): Uint8Array | undefined {

@@ -33,7 +33,7 @@ const shape = {
   /** Time from the start of one pass over the disk to the start of the next, at least. */
   scrubPeriodMs: integerSetting({ default: 7 * DAY_MS, min: 10, max: 365 * DAY_MS }),
   /** Buffers of 4 MiB for puts and gets under way. */
-  largeSlabs: integerSetting({ default: 24, min: 2, max: 512 }),
+  largeSlabs: integerSetting({ default: 16, min: 2, max: 512 }),
   /** Buffers of 64 KiB for puts and gets under way. */
   smallSlabs: integerSetting({ default: 64, min: 0, max: 8192 }),
   heartbeatMs: integerSetting({ default: 500, min: HEARTBEAT_SPACING_MS, max: 60_000 }),

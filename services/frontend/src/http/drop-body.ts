@@ -7,6 +7,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@kura/core'
 import { HTTP_DROPPED_BYTES_MAX, HTTP_LINGER_IDLE_MS, HTTP_LINGER_MS_MAX } from '../limits.ts'
+import { freePiece } from './free-piece.ts'
 
 /** Resolves when the body has ended, stands still, or has had its limit of bytes or time. */
 export async function dropBody(request: IncomingMessage, clock: Clock): Promise<void> {
@@ -17,6 +18,7 @@ export async function dropBody(request: IncomingMessage, clock: Clock): Promise<
   const done = (): void => resolve(undefined)
   const onData = (chunk: Buffer): void => {
     droppedBytes += chunk.length
+    freePiece(chunk)
     if (droppedBytes > HTTP_DROPPED_BYTES_MAX) done()
   }
   const watch = (): void => {

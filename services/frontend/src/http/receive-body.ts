@@ -2,6 +2,7 @@
 import { crc32 } from 'node:zlib'
 import { BLOCK_SIZE_BYTES_MAX, KuraError, type Clock } from '@kura/core'
 import { HTTP_RATE_WINDOW_BYTES_MIN, HTTP_RATE_WINDOW_MS } from '../limits.ts'
+import { freePiece } from './free-piece.ts'
 import type { HttpExchange } from './http-exchange.ts'
 
 const LENGTH_PATTERN = /^\d{1,15}$/
@@ -42,7 +43,10 @@ export async function receiveBody(
   const onEnd = (): void => {
     receiving.fail(new KuraError('body-incomplete', 'the body ended before its length'))
   }
-  const onData = (chunk: Buffer): void => receiving.take(chunk)
+  const onData = (chunk: Buffer): void => {
+    receiving.take(chunk)
+    freePiece(chunk)
+  }
   signal.addEventListener('abort', onAbort, { once: true })
   request.on('data', onData).once('end', onEnd).once('error', onEnd)
   if (signal.aborted) onAbort()
