@@ -46,6 +46,7 @@ export default defineConfig({
         include: [
           '{packages,services}/*/src/**/*.test.ts',
           'deploy/*/src/**/*.test.ts',
+          'bench/src/**/*.test.ts',
           'test/fuzz/*.test.ts',
         ],
         timeoutMs: MINUTE,

@@ -1,16 +1,14 @@
 /** All rows, one after the other, against one new zone of real processes. */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { KuraError } from '@kura/core'
 import { LocalZone } from '@kura/local'
-import { describeMachine, type Machine } from './machine.ts'
+import { describeMachine } from './machine.ts'
 import { measureRow, type RowResult } from './measure-row.ts'
 import type { BenchOptions } from './options.ts'
 import { formatReport, nameRow } from './report.ts'
+import { CACHE, REPOSITORY, writeResults } from './results.ts'
 import { planRows } from './rows.ts'
-
-const REPOSITORY = resolve(import.meta.dirname, '../..')
-const RESULTS = join(REPOSITORY, 'bench/results')
 
 export async function runBench(
   options: BenchOptions,
@@ -27,7 +25,8 @@ export async function runBench(
   if (machine.loadBefore > 0.5) tell(`the machine is busy (load ${machine.loadBefore.toFixed(1)})`)
   const rows = await withZone(options, tell, (zone) => measureAll(zone, options, tell))
   tell(`\n${formatReport(rows)}\n`)
-  const path = await writeResults({ takenAt: new Date().toISOString(), machine, rows }, options)
+  const takenAt = new Date().toISOString()
+  const path = await writeResults({ takenAt, machine, rows }, options.extent)
   tell(`written to ${path}`)
   return rows
 }
@@ -61,7 +60,7 @@ async function withZone<T>(
   tell: (line: string) => void,
   work: (zone: LocalZone) => Promise<T>,
 ): Promise<T> {
-  const dataDir = join(REPOSITORY, '.cache', `bench-zone-${process.pid}`)
+  const dataDir = join(CACHE, `bench-zone-${process.pid}`)
   await mkdir(dataDir, { recursive: true })
   const environment = { NODE_OPTIONS: profileOptions(options).join(' ') }
   try {
@@ -88,19 +87,4 @@ function profileOptions({ profileFolder }: BenchOptions): readonly string[] {
   return profileFolder === undefined
     ? []
     : ['--cpu-prof', `--cpu-prof-dir=${resolve(profileFolder)}`]
-}
-
-async function writeResults(
-  results: {
-    readonly takenAt: string
-    readonly machine: Machine
-    readonly rows: readonly RowResult[]
-  },
-  options: BenchOptions,
-): Promise<string> {
-  await mkdir(RESULTS, { recursive: true })
-  const stamp = results.takenAt.replaceAll(/[:.]/g, '-')
-  const path = join(RESULTS, `${stamp}-${options.extent}.json`)
-  await writeFile(path, `${JSON.stringify(results, null, 2)}\n`)
-  return path
 }

@@ -5,18 +5,13 @@
 import { KuraClient } from '@kura/client'
 import { FreshBlock } from './fresh-block.ts'
 import type { Load, LoadResult, WorkerOrders } from './load.ts'
+import type { PreparedLoad } from './serve-orders.ts'
 import { Stopwatch } from './stopwatch.ts'
-
-export interface PreparedLoad {
-  warmUp(): Promise<void>
-  measure(): Promise<LoadResult>
-  close(): void
-}
 
 /** One request by one client, by the number of the request; the hash of its block. */
 type Request = (requestIndex: number) => Promise<string>
 
-export function prepareClientLoad(orders: WorkerOrders): PreparedLoad {
+export function prepareClientLoad(orders: WorkerOrders): PreparedLoad<LoadResult> {
   const { load } = orders
   const clients = Array.from({ length: load.clients }, () => connect(orders))
   const requests = clients.map((client) =>

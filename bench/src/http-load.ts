@@ -1,14 +1,14 @@
 /** Puts or gets at the HTTP door, by autocannon. Bodies are buffers, and new for every put. */
 import { createHash } from 'node:crypto'
 import autocannon, { type Request, type Result } from 'autocannon'
-import type { PreparedLoad } from './client-load.ts'
 import { FreshBlock } from './fresh-block.ts'
 import type { LoadResult, WorkerOrders } from './load.ts'
+import type { PreparedLoad } from './serve-orders.ts'
 
 const CREATED = '201'
 const FOUND = '200'
 
-export function prepareHttpLoad(orders: WorkerOrders): PreparedLoad {
+export function prepareHttpLoad(orders: WorkerOrders): PreparedLoad<LoadResult> {
   const { load } = orders
   return {
     async warmUp() {

@@ -37,9 +37,9 @@ export interface WorkerOrders {
 }
 
 /** From bench to worker. */
-export type Command =
-  { readonly kind: 'prepare'; readonly orders: WorkerOrders } | { readonly kind: 'go' }
+export type Command<Orders> =
+  { readonly kind: 'prepare'; readonly orders: Orders } | { readonly kind: 'go' }
 
 /** From worker to bench. */
-export type Reply =
-  { readonly kind: 'ready' } | { readonly kind: 'done'; readonly result: LoadResult }
+export type Reply<Result> =
+  { readonly kind: 'ready' } | { readonly kind: 'done'; readonly result: Result }

@@ -1,9 +1,12 @@
 /** Runs one row against a zone of real processes and counts what all of them spent. */
+import { join } from 'node:path'
 import { GIB, MIB } from '@kura/core'
 import type { LocalZone } from '@kura/local'
-import type { Latency, Load } from './load.ts'
+import type { Latency, Load, LoadResult, WorkerOrders } from './load.ts'
 import { readProcessorSeconds, subtract, type MeasuredProcess } from './processor-time.ts'
 import { WorkerProcess } from './worker-process.ts'
+
+const WORKER = join(import.meta.dirname, 'worker.js')
 
 export interface RowResult extends Load {
   readonly seconds: number
@@ -26,7 +29,7 @@ export async function measureRow(
   options: { readonly hashes: readonly string[]; readonly nodeOptions: readonly string[] },
 ): Promise<MeasuredRow> {
   const { pocket, block, http } = zone.endpoints
-  const worker = new WorkerProcess(options)
+  const worker = new WorkerProcess<WorkerOrders, LoadResult>(WORKER, options)
   try {
     const endpoints = { pocket, block, http }
     await worker.prepare({ load, endpoints, hashes: shuffle(options.hashes) })

@@ -3,16 +3,22 @@ import { parseArgs } from 'node:util'
 import type { Extent } from './rows.ts'
 
 export const USAGE = `pnpm bench [--quick] [--only TEXT] [--profile FOLDER]
+pnpm bench --memory [--quick] [--no-cgroup]
 
   --quick           fewer blocks: for a look, not for a record
   --only TEXT       rows whose name contains TEXT, and the puts that gets need
   --profile FOLDER  writes a V8 processor profile of every process there
+  --memory          resident memory under load instead; fails where a limit is missed
+  --no-cgroup       with it: on a machine without memory cgroups
 `
 
 export interface BenchOptions {
   readonly extent: Extent
   readonly only: string
   readonly profileFolder: string | undefined
+  readonly isMemory: boolean
+  /** Whether each measured process gets a memory cgroup. */
+  readonly hasCgroups: boolean
   readonly help: boolean
 }
 
@@ -24,6 +30,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       quick: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
       profile: { type: 'string' },
+      memory: { type: 'boolean', default: false },
+      'no-cgroup': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -31,6 +39,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     extent: values.quick ? 'quick' : 'full',
     only: values.only,
     profileFolder: values.profile,
+    isMemory: values.memory,
+    hasCgroups: !values['no-cgroup'],
     help: values.help,
   }
 }

@@ -1,16 +1,13 @@
 /** Starts a worker process for one load and leads it through. */
 import { fork, type ChildProcess } from 'node:child_process'
-import { join } from 'node:path'
-import type { Command, LoadResult, Reply, WorkerOrders } from './load.ts'
+import type { Command, Reply } from './load.ts'
 
-const WORKER = join(import.meta.dirname, 'worker.js')
-
-export class WorkerProcess {
+export class WorkerProcess<Orders, Result> {
   readonly #child: ChildProcess
 
-  constructor(options: { readonly nodeOptions?: readonly string[] } = {}) {
+  constructor(program: string, options: { readonly nodeOptions?: readonly string[] } = {}) {
     const execArgv = [...(options.nodeOptions ?? [])]
-    this.#child = fork(WORKER, [], { execArgv, serialization: 'advanced' })
+    this.#child = fork(program, [], { execArgv, serialization: 'advanced' })
   }
 
   get pid(): number {
@@ -18,11 +15,11 @@ export class WorkerProcess {
   }
 
   /** Resolves when the worker has warmed up and waits. */
-  async prepare(orders: WorkerOrders): Promise<void> {
+  async prepare(orders: Orders): Promise<void> {
     await this.#ask({ kind: 'prepare', orders }, 'ready')
   }
 
-  async measure(): Promise<LoadResult> {
+  async measure(): Promise<Result> {
     const reply = await this.#ask({ kind: 'go' }, 'done')
     if (reply.kind !== 'done') throw new Error('the worker answered out of turn')
     return reply.result
@@ -36,11 +33,11 @@ export class WorkerProcess {
     await ended
   }
 
-  #ask(command: Command, kind: Reply['kind']): Promise<Reply> {
+  #ask(command: Command<Orders>, kind: Reply<Result>['kind']): Promise<Reply<Result>> {
     const child = this.#child
     return new Promise((resolve, reject) => {
       const onExit = (): void => settle(() => reject(new Error('the worker has failed')))
-      const onMessage = (reply: Reply): void => {
+      const onMessage = (reply: Reply<Result>): void => {
         if (reply.kind === kind) settle(() => resolve(reply))
       }
       const settle = (end: () => void): void => {
