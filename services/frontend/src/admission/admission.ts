@@ -64,8 +64,8 @@ export class Admission {
 
   /**
    * A buffer, held once by the caller. Waits in line, at most `waitMsMax`. Throws
-   * `overloaded`, `rate-limited` where the client has its share and others want theirs, and the
-   * signal's reason when it aborts.
+   * `overloaded`, `rate-limited` where the client asks for more than its share while others are
+   * active, and the signal's reason when it aborts.
    */
   async reserve(request: BufferRequest, options: { readonly signal: AbortSignal }): Promise<Slab> {
     options.signal.throwIfAborted()
@@ -116,8 +116,9 @@ export class Admission {
   #cutLine(newcomer: ClientKey): void {
     if (this.#line.size <= this.#waitersMax) return
     const victim = this.#line.pickVictim(newcomer)
-    if (victim === undefined || !this.#line.remove(victim)) return
-    victim.reject(this.#refusal(victim.client, 'no buffer is free and the line is full'))
+    if (victim === undefined) return
+    const refusal = this.#refusal(victim.client, 'no buffer is free and the line is full')
+    if (this.#line.remove(victim)) victim.reject(refusal)
   }
 
   #take(request: BufferRequest): Slab | undefined {
@@ -135,10 +136,12 @@ export class Admission {
     return slab
   }
 
+  /** For one who still stands in line: it counts among what its client asks for. */
   #refusal(client: ClientKey, message: string): KuraError {
-    const hasShare = this.#shares.activeCount > 1 && !this.#shares.hasRoom(client)
-    if (!hasShare) return new KuraError('overloaded', message)
-    return new KuraError('rate-limited', 'this client has its share, and others want theirs', {
+    if (!this.#shares.asksForMore(client, this.#line.countOf(client))) {
+      return new KuraError('overloaded', message)
+    }
+    return new KuraError('rate-limited', 'this client asks for more than its share', {
       hint: 'send fewer requests at a time',
     })
   }

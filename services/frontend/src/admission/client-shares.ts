@@ -49,8 +49,12 @@ export class ClientShares {
 
   /** Whether the client may hold one more. */
   hasRoom(client: ClientKey): boolean {
-    const share = Math.ceil(this.#slotCount / Math.max(1, this.activeCount))
-    return (this.#uses.get(client)?.heldCount ?? 0) < share
+    return this.#heldCountOf(client) < this.#shareCount
+  }
+
+  /** Whether what the client holds and what it waits for is more than its share beside others. */
+  asksForMore(client: ClientKey, waitingCount: number): boolean {
+    return this.activeCount > 1 && this.#heldCountOf(client) + waitingCount > this.#shareCount
   }
 
   take(client: ClientKey): void {
@@ -64,6 +68,15 @@ export class ClientShares {
     if (use === undefined) return
     use.heldCount -= 1
     use.lastSeenMs = this.#clock.monotonicMs()
+  }
+
+  /** What each active client may hold. */
+  get #shareCount(): number {
+    return Math.ceil(this.#slotCount / Math.max(1, this.activeCount))
+  }
+
+  #heldCountOf(client: ClientKey): number {
+    return this.#uses.get(client)?.heldCount ?? 0
   }
 
   /** Who holds something stays; there are never more of those than slots. */
