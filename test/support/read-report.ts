@@ -5,8 +5,8 @@ import type { BlockHash } from '@kura/core'
 import type { LocalZone } from '@kura/local'
 import { expect } from 'vitest'
 import type { ReadReport } from './read-blocks.ts'
+import { runProgram } from './run-program.ts'
 
-const READER = new URL('read-blocks.ts', import.meta.url).pathname
 /** Sums what `fincore` says of each extent. */
 const CACHED_PAGES = [
   `find "$1" -name '*.extent' -exec fincore --bytes --noheadings --output PAGES {} +`,
@@ -37,12 +37,10 @@ async function evictOnce(dataDir: string): Promise<number> {
 
 export async function readBack(zone: LocalZone, hashes: Iterable<BlockHash>): Promise<ReadReport> {
   await evictExtents(zone.dataDir)
-  const args = ['--conditions=source', READER, zone.endpoints.pocket, zone.endpoints.block]
-  const reader = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  reader.stdin.end([...hashes].join('\n'))
-  const pieces: Buffer[] = []
-  reader.stdout.on('data', (piece: Buffer) => pieces.push(piece))
-  const code = await new Promise<number | null>((resolve) => reader.once('close', resolve))
-  expect(code, 'the reader ends well').toBe(0)
-  return JSON.parse(Buffer.concat(pieces).toString('utf8')) as ReadReport
+  const { pocket, block } = zone.endpoints
+  const report = await runProgram('read-blocks.ts', {
+    args: [pocket, block],
+    input: [...hashes].join('\n'),
+  })
+  return report as ReadReport
 }
