@@ -31,6 +31,7 @@ import {
 } from '../limits.ts'
 import { getOverHttp, headOverHttp } from './get-over-http.ts'
 import { HttpExchange } from './http-exchange.ts'
+import { OpenAnswers } from './open-answers.ts'
 import { putOverHttp } from './put-over-http.ts'
 
 const COLLECTION_PATH = '/v1/blocks'
@@ -46,6 +47,8 @@ const SERVER_OPTIONS = {
   keepAliveTimeout: HTTP_IDLE_TIMEOUT_MS,
   connectionsCheckingInterval: CHECK_INTERVAL_MS,
   noDelay: true,
+  // Refused here, with a body and an id like every other refusal.
+  requireHostHeader: false,
 }
 
 interface DoorState {
@@ -82,9 +85,11 @@ export class HttpDoor {
     server.maxConnections = HTTP_CONNECTIONS_MAX
     server.maxHeadersCount = HTTP_HEADERS_COUNT_MAX + 1
     const keepsAlive = (): boolean => !state.isClosing
+    const begun = new OpenAnswers()
     const serve =
       (expectsContinue: boolean) =>
       (request: IncomingMessage, response: ServerResponse): void => {
+        begun.add(request.socket, response)
         // A rejection is a bug and is left unhandled on purpose: it ends the process.
         void answer(frontend, { request, response, expectsContinue, keepsAlive })
       }
@@ -92,7 +97,9 @@ export class HttpDoor {
     server.on('checkContinue', serve(true))
     server.on('checkExpectation', serve(false))
     server.on('clientError', (error: Error & { readonly code?: string }, socket) => {
-      refuseMalformed(error, { socket, requestId: frontend.random.bytes(8).toString('hex') })
+      // Two answers in one would be bytes that nobody stored.
+      if (begun.hasBegun(socket)) socket.destroy()
+      else refuseMalformed(error, { socket, requestId: frontend.random.bytes(8).toString('hex') })
     })
     server.on('connection', (socket) => {
       state.connectionCount += 1
@@ -139,6 +146,7 @@ async function answer(
   const exchange = new HttpExchange({ ...http, newRequestId, clock })
   if (exchange.path === '/healthz') {
     await exchange.send({ status: 200, body: Buffer.from('up\n') })
+    await exchange.finish()
     return
   }
   const { requestId, method } = exchange
@@ -150,6 +158,7 @@ async function answer(
     const failure = toKuraError(error)
     await exchange.sendError(failure, errorHeaders(failure))
   }
+  await exchange.finish()
 }
 
 const OPERATIONS = new Map([
@@ -170,6 +179,7 @@ async function route(
   line: AuditLine,
 ): Promise<void> {
   refuseManyHeaders(exchange)
+  refuseMissingHost(exchange)
   refuseOtherExpectations(exchange)
   if (exchange.path === COLLECTION_PATH) {
     if (exchange.method !== 'POST') throw methodNotAllowed('POST')
@@ -196,6 +206,11 @@ async function route(
 function refuseManyHeaders(exchange: HttpExchange): void {
   if (exchange.request.rawHeaders.length <= 2 * HTTP_HEADERS_COUNT_MAX) return
   throw new KuraError('headers-too-large', 'a request has fewer header fields')
+}
+
+function refuseMissingHost({ request }: HttpExchange): void {
+  if (request.headers.host !== undefined || request.httpVersion !== '1.1') return
+  throw new KuraError('invalid-argument', 'a request of HTTP/1.1 names its host')
 }
 
 function refuseOtherExpectations(exchange: HttpExchange): void {

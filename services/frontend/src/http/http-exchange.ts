@@ -31,6 +31,8 @@ export class HttpExchange {
   readonly #keepsAlive: () => boolean
   readonly #clock: Clock
   readonly #cancelTimer: () => void
+  #hasContinued = false
+  #hasUnwantedBody = false
 
   constructor(options: {
     readonly request: IncomingMessage
@@ -79,28 +81,45 @@ export class HttpExchange {
 
   /** Lets a caller who waits for it send the body. */
   continueBody(): void {
-    if (this.expectsContinue) this.#response.writeContinue()
+    if (!this.expectsContinue) return
+    this.#hasContinued = true
+    this.#response.writeContinue()
   }
 
   /**
    * Answers. Resolves when the kernel has taken all bytes or the connection is closed; only then
    * the memory of the body is free again.
+   *
+   * Where the caller has sent, or may still send, a body that nobody wants, the connection ends
+   * with this answer and `finish` drops what comes. That is so for every refusal, and for each
+   * answer instead of `100 Continue`: whether its body follows is the caller's choice, so nothing
+   * behind such an answer can be told from a next request.
    */
   async send(answer: Answer): Promise<void> {
     const body = answer.body ?? new Uint8Array(0)
-    const isRefusedUpload = this.#hasUnreadBody && answer.status >= 400
+    const isUnwanted =
+      this.method !== 'HEAD' &&
+      this.#hasUnreadBody &&
+      (answer.status >= 400 || (this.expectsContinue && !this.#hasContinued))
+    if (isUnwanted) this.#hasUnwantedBody = true
     this.#response.writeHead(answer.status, {
       ...(answer.status === 304 ? {} : { 'content-length': String(body.length) }),
       ...answer.headers,
       'x-request-id': this.requestId,
-      ...(isRefusedUpload || !this.#keepsAlive() ? { connection: 'close' } : {}),
+      ...(isUnwanted || !this.#keepsAlive() ? { connection: 'close' } : {}),
     })
     if (this.method === 'HEAD') {
       await this.#end()
       return
     }
     await this.#write(body)
-    if (isRefusedUpload) await dropBody(this.request, this.#clock)
+    if (!isUnwanted) await this.#end()
+  }
+
+  /** After the answer: takes what still comes of a body that nobody wants, and ends. */
+  async finish(): Promise<void> {
+    if (!this.#hasUnwantedBody) return
+    await dropBody(this.request, this.#clock)
     await this.#end()
   }
 
