@@ -24,6 +24,8 @@ export const INDEX_BATCH_ROWS_MAX = 256
 export const INDEX_BATCH_WAIT_MS_MAX = 2
 /** Buckets of one cell (V8's Map stops at 2^24; the cell map is typed arrays anyway). */
 export const CELL_BUCKETS_MAX = 4 * 1024 * 1024
+/** Disks that the volumes of one cell have ever named; the cell map numbers them in 16 bits. */
+export const CELL_DISKS_MAX = 64 * 1024
 /** Default deadline of a control call between processes. */
 export const RPC_TIMEOUT_MS = 5_000
 /** Every service drains and exits within this time after a stop signal. */

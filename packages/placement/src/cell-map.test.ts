@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import {
+  CELL_DISKS_MAX,
   parseBucketId,
   parseCellId,
   parseDiskUuid,
@@ -144,4 +145,23 @@ test('the map equals a plain Map after thousands of changes in any order', () =>
   }
   const byBucket = (one: MapVolume, other: MapVolume): number => one.bucketId - other.bucketId
   expect([...map.volumes()].sort(byBucket)).toEqual([...model.values()].sort(byBucket))
+})
+
+test('a map of more disks than a cell may have is refused, and what was there still answers', () => {
+  const map = CellMap.empty(cellId)
+  map.apply(change({ snapshot: true, volumes: [volumeOf(1, 'closed')] }))
+  const strangers = Array.from({ length: CELL_DISKS_MAX / 3 + 1 }, (_unused, index) => ({
+    ...volumeOf(index + 2, 'closed'),
+    extents: [0, 1, 2].map((copy) => ({
+      extentId: parseExtentId(index * 3 + copy + 1),
+      diskUuid: parseDiskUuid(
+        `00000000-0000-4000-9000-${String(index * 3 + copy).padStart(12, '0')}`,
+      ),
+      state: 'in-force' as const,
+    })),
+  }))
+  const tooMany = change({ fromVersion: 1, toVersion: 2, volumes: strangers })
+  expect(() => map.apply(tooMany)).toThrow(expect.objectContaining({ code: 'overloaded' }))
+  expect(map.version).toBe(1)
+  expect(map.volumeOfBucket(parseBucketId(1))).toEqual(volumeOf(1, 'closed'))
 })

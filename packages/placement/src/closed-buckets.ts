@@ -9,6 +9,7 @@
 import {
   assert,
   CELL_BUCKETS_MAX,
+  CELL_DISKS_MAX,
   KuraError,
   parseBucketId,
   parseExtentId,
@@ -55,9 +56,13 @@ export class ClosedBuckets {
     return this.#bucketIds[row] === bucketId && row < this.#count ? this.#volumeAt(row) : undefined
   }
 
-  /** Inserts or replaces. REQUIRES: `fits(volume)`. Throws `overloaded` beyond the cell's limit. */
+  /**
+   * Inserts or replaces. REQUIRES: `fits(volume)`. Throws `overloaded` beyond the cell's limits of
+   * buckets and disks, and then changes nothing.
+   */
   set(volume: MapVolume): void {
     assert(ClosedBuckets.fits(volume), 'only a closed volume of few extents is packed')
+    for (const { diskUuid } of volume.extents) this.#numberOf(diskUuid)
     const row = this.#lowerBound(volume.bucketId)
     const exists = row < this.#count && this.#bucketIds[row] === volume.bucketId
     if (!exists) this.#openRow(row)
@@ -149,7 +154,11 @@ export class ClosedBuckets {
     const known = this.#diskNumbers.get(diskUuid)
     if (known !== undefined) return known
     const number = this.#diskNames.length
-    assert(number < 65_536, 'a cell never has seen more than 65,535 disks')
+    if (number >= CELL_DISKS_MAX) {
+      throw new KuraError('overloaded', 'the cell has had more disks than its limit', {
+        details: { disksMax: CELL_DISKS_MAX },
+      })
+    }
     this.#diskNames.push(diskUuid)
     this.#diskNumbers.set(diskUuid, number)
     return number

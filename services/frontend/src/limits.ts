@@ -1,5 +1,5 @@
 /** Limits of a frontend. Each bounds something that callers or sick disks could otherwise grow. */
-import { KIB, MIB } from '@kura/core'
+import { CELL_BUCKETS_MAX, KIB, MIB } from '@kura/core'
 
 /**
  * A client counts as active for so much longer after its last request than a request waits, so that
@@ -44,6 +44,8 @@ export const SMALL_READ_BYTES_MAX = 64 * KIB
 export const TRACKED_DISKS_MAX = 4096
 /** Pause before a lost watch is opened again. */
 export const WATCH_RETRY_MS = 500
+/** A cached map of a cell with all the buckets it may have, 256 bytes for each. */
+export const MAP_FILE_BYTES_MAX = 256 * CELL_BUCKETS_MAX
 /** A changed map is written to disk this often at most. */
 export const MAP_CACHE_WRITE_MS = 1_000
 /** Running requests may end within this time after a stop signal. */

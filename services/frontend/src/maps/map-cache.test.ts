@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import {
   composeId,
@@ -12,6 +12,7 @@ import {
 import type { CellMapChange } from '@kura/placement'
 import { createLogger, SystemClock } from '@kura/runtime'
 import { temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
+import { MAP_FILE_BYTES_MAX } from '../limits.ts'
 import { MapCache } from './map-cache.ts'
 import { decodeMapFile, readMapFile, writeMapFile } from './map-file.ts'
 import { ZoneMaps } from './zone-maps.ts'
@@ -127,4 +128,13 @@ it('a map file gives its message back, and refuses every other file', async () =
     expect(() => decodeMapFile(damaged), `byte ${index}`).toThrow()
     expect(() => decodeMapFile(bytes.subarray(0, index)), `length ${index}`).toThrow()
   }
+})
+
+it('a file larger than any map is refused before it is read', async () => {
+  const path = `${directory.path}/maps/cell-1.map`
+  await writeMapFile(path, Buffer.from('a map'))
+  await truncate(path, MAP_FILE_BYTES_MAX + 1)
+  const heldBytes = process.memoryUsage().arrayBuffers
+  await expect(readMapFile(path)).rejects.toMatchObject({ code: 'format-invalid' })
+  expect(process.memoryUsage().arrayBuffers - heldBytes).toBeLessThan(MAP_FILE_BYTES_MAX / 16)
 })

@@ -3,10 +3,11 @@
  * the message (u32), message. Little-endian. A cache: one that is damaged, or of another format
  * version, counts as missing.
  */
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, open, rename, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { KuraError } from '@kura/core'
+import { MAP_FILE_BYTES_MAX } from '../limits.ts'
 
 const MAGIC = Buffer.from('KURAMAP\n', 'latin1')
 const FORMAT_VERSION = 1
@@ -54,11 +55,21 @@ export function decodeMapFile(bytes: Buffer): Uint8Array {
 }
 
 async function readIfThere(path: string): Promise<Buffer | undefined> {
+  let file: FileHandle
   try {
-    return await readFile(path)
+    file = await open(path, 'r')
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw error
+  }
+  try {
+    const { size } = await file.stat()
+    if (size <= MAP_FILE_BYTES_MAX) return await file.readFile()
+    throw new KuraError('format-invalid', 'a map file is larger than any map', {
+      details: { sizeBytes: size },
+    })
+  } finally {
+    await file.close()
   }
 }
 
