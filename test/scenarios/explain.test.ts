@@ -86,7 +86,8 @@ it('a flipped bit is seen at once, on its copy alone', async () => {
     expect(states).toEqual(['ok', 'damaged', 'ok'])
     expect(found.copies[1]?.examination?.part).toBe('payload')
     expect(found.next).toContain(
-      'copy 2 is damaged (payload): reads pass it over; a put of the same block heals it',
+      'copy 2 is damaged (payload): reads pass it over; ' +
+        'a put writes it anew at a frontend where a get met the damage',
     )
   } finally {
     await flipBit(path, at)

@@ -39,10 +39,11 @@ it('a volume that is being closed says so', () => {
   expect(only).toContain('volume 7 is closing')
 })
 
-it('a damaged copy is passed over until the block is put again', () => {
+it('a damaged copy is passed over, and a put where it was met writes the block anew', () => {
   expect(next([copy(), copy({ state: 'damaged', part: 'payload' }), copy()])).toEqual([
     'two good copies are left of three: gets go on',
-    'copy 2 is damaged (payload): reads pass it over; a put of the same block heals it',
+    'copy 2 is damaged (payload): reads pass it over; ' +
+      'a put writes it anew at a frontend where a get met the damage',
   ])
 })
 

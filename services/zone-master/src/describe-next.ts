@@ -18,6 +18,9 @@ export interface ExplainedBlock {
   readonly copies: readonly ExaminedCopy[]
 }
 
+/** Other frontends answer a put from the index, as long as the table counts two copies. */
+const WHEN_A_PUT_WRITES = 'a put writes it anew at a frontend where a get met the damage'
+
 /** Sentences, the weightiest first. */
 export function describeNext(block: ExplainedBlock): string[] {
   const { live, row, volume, copies } = block
@@ -56,7 +59,10 @@ function isSame(
 function describeLoss(good: number): string[] {
   if (good >= REPLICA_COUNT) return []
   if (good === 0) {
-    return ['no good copy was found: gets fail until a disk returns or the block is put again']
+    return [
+      'no good copy was found: gets fail until a disk returns, ' +
+        `or the block is put again; ${WHEN_A_PUT_WRITES}`,
+    ]
   }
   const copies = good === 1 ? 'copy is' : 'copies are'
   return [`${spell(good)} good ${copies} left of ${spell(REPLICA_COUNT)}: gets go on`]
@@ -85,7 +91,7 @@ function describeFlaw(
   if (examination.state === 'distrusted') {
     return [
       `${name} reads well now but was damaged before: its node does not serve it; ` +
-        'a put of the same block heals it',
+        WHEN_A_PUT_WRITES,
     ]
   }
   if (examination.state !== 'ok') return [describeLack(name, examination.state, known.volume)]
@@ -105,14 +111,14 @@ function describeDamage(name: string, part: string): string {
   if (part === 'padding') {
     return `${name} has damaged padding: its bytes are whole and are still read`
   }
-  return `${name} is damaged (${part}): reads pass it over; a put of the same block heals it`
+  return `${name} is damaged (${part}): reads pass it over; ${WHEN_A_PUT_WRITES}`
 }
 
 function describeLack(name: string, state: string, volume: VolumeEntry): string {
   const what = state === 'extent-unknown' ? 'the extent' : 'the record'
   const then =
     volume.state === 'closed'
-      ? 'repair is not built yet; a put of the same block heals it'
+      ? `repair is not built yet; ${WHEN_A_PUT_WRITES}`
       : 'closing the volume puts it there'
   return `${name} lacks ${what}: reads pass it over; ${then}`
 }

@@ -18,7 +18,7 @@ Every record as it is met, then page 0, footer and all that is wrong. Needs no z
 writes nothing. With --json, one line for each record and one for the extent.
 
 Examples:
-  kura extent dump .kura/storage-node-1-1/extents/1099511627777.extent
+  kura extent dump .kura/cell-1/storage-node-1/extents/1099511627777.extent
   kura extent dump --json 42.extent | jq -r 'select(.record).record.hash'`
 
 const HEAD = ['offset', 'size', 'sequence', 'synced', 'put at', 'hash']

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { runCommandLine } from '../program.ts'
 
+/** What page 0 of the golden extent says. */
+const CAPACITY_BYTES = 524288
 const GOLDEN = fileURLToPath(new URL('../../../../test/golden/extent-v1.extent', import.meta.url))
 let disk: string
 
@@ -50,6 +52,19 @@ it('damage ends with 1 and names part, offset and record', async () => {
   expect(out).toMatch(/ {2}damage: payload at 4352 · record 2bec24ce[0-9a-f]{56} · /)
   const json = await run('verify', disk, '--json')
   expect(JSON.parse(json.out)).toMatchObject({ damageCount: 1, damages: [{ part: 'payload' }] })
+})
+
+it('what a crash may have left is neither whole nor damage', async () => {
+  const path = join(disk, 'extents/42.extent')
+  const bytes = readFileSync(path)
+  // Before it is sealed an extent has its capacity; this one's last payload never got to the disk.
+  bytes.fill(0, bytes.lastIndexOf('KURAREC0') + 4096)
+  writeFileSync(path, Buffer.concat([bytes, Buffer.alloc(CAPACITY_BYTES - bytes.length)]))
+  const { code, out } = await run('verify', path)
+  expect(out).toMatch(
+    /: unsealed, 3 records, [^:]+: no damage, 1 in doubt\n {2}in doubt: record-space at /,
+  )
+  expect(code).toBe(0)
 })
 
 it('a freeze mark or a name of another extent is damage', async () => {

@@ -20,10 +20,11 @@ node may run meanwhile, but what it is writing may show as in doubt. For a folde
 extent in it and below, except scratch.
 
 Ends with 0 when all is well, 1 when there is damage, 3 when there is no such file.
-What a crash may have left is shown as in doubt and is no damage.
+What a crash may have left is shown as in doubt and is no damage: the file alone does
+not say whether it was acknowledged. kura explain HASH does.
 
 Examples:
-  kura extent verify .kura/storage-node-1-1/extents/1099511627777.extent
+  kura extent verify .kura/cell-1/storage-node-1/extents/1099511627777.extent
   kura extent verify /srv/kura/disk-1
   kura extent verify --json /srv/kura/disk-1 | jq 'select(.damageCount > 0)'`
 
@@ -99,13 +100,14 @@ function tell(context: CommandContext, file: VerifiedFile, totals: Totals): void
 
 function describeFile({ path, damages, damageCount }: VerifiedFile, check: ExtentCheck): string {
   const records = `${check.recordCount} records, ${formatBytes(check.payloadBytes)}`
-  const verdict = damageCount === 0 ? 'whole' : `${damageCount} DAMAGED`
+  const isWhole = damageCount === 0 && check.doubtCount === 0
+  const damage = damageCount === 0 ? 'no damage' : `${damageCount} DAMAGED`
   const doubt = check.doubtCount === 0 ? '' : `, ${check.doubtCount} in doubt`
   const lines = [
     ...damages.map((finding) => describeFinding('damage', finding)),
     ...check.doubts.map((finding) => describeFinding('in doubt', finding)),
   ]
-  const head = `${path}: ${check.state}, ${records}: ${verdict}${doubt}`
+  const head = `${path}: ${check.state}, ${records}: ${isWhole ? 'whole' : damage + doubt}`
   return [head, ...lines.map((line) => indent(line))].join('\n')
 }
 
