@@ -1,11 +1,13 @@
 /**
  * Fuzzes one decoder twice over: fast-check with random bytes and changed valid inputs, which it
  * shrinks when one fails, and a coverage-guided loop, which keeps every input that ran code that
- * no input had run before and changes those. Both are seeded; a failure prints the input itself.
+ * no input had run before and changes those. Both are seeded; a failure prints the input itself,
+ * also where it never ends.
  */
 import fc from 'fast-check'
 import { SeededRandom } from '../seeded-random.ts'
 import { BlockCoverage } from './block-coverage.ts'
+import { HangWatch } from './hang-watch.ts'
 import { judgeDecoder, type Decoder } from './judge-decoder.ts'
 import { mutateBytes } from './mutate-bytes.ts'
 
@@ -42,13 +44,19 @@ export interface FuzzResult {
  * Throws at the first input that breaks the property, with the input. `KURA_FUZZ_EXECUTIONS` and
  * `KURA_FUZZ_SEED` say how much and from where.
  */
-export function fuzzDecoder(decoder: FuzzedDecoder): FuzzResult {
+export function fuzzDecoder(fuzzed: FuzzedDecoder): FuzzResult {
   const executions = Number(process.env['KURA_FUZZ_EXECUTIONS'] ?? EXECUTIONS_DEFAULT)
   const seed = Number(process.env['KURA_FUZZ_SEED'] ?? 1)
   const traceLimit = Error.stackTraceLimit
   // Nearly every execution throws, and its stack trace would be most of the time.
   Error.stackTraceLimit = 0
   const coverage = new BlockCoverage()
+  using watch = new HangWatch({ name: fuzzed.name })
+  const decode = (bytes: Buffer): unknown => {
+    watch.begin(bytes)
+    return fuzzed.decode(bytes)
+  }
+  const decoder: FuzzedDecoder = { ...fuzzed, decode }
   try {
     for (const bytes of decoder.seeds) requireValid(decoder, Buffer.from(bytes))
     const fastCheckExecutions = Math.ceil(executions / FAST_CHECK_SHARE)
