@@ -2,7 +2,8 @@
 import type { BucketId, DiskUuid, ExtentId, OsdId, VolumeId } from './ids.ts'
 
 /** Only open volumes take appends; only closed ones are moved; a closed one never reopens. */
-export type VolumeState = 'creating' | 'open' | 'closing' | 'closed' | 'retired'
+export const VOLUME_STATES = ['creating', 'open', 'closing', 'closed', 'retired'] as const
+export type VolumeState = (typeof VOLUME_STATES)[number]
 
 /**
  * One placement of an extent.
@@ -38,7 +39,8 @@ export interface Volume {
 }
 
 /** Life of a disk in the registry. */
-export type DiskState = 'joining' | 'in-service' | 'suspect' | 'draining' | 'out'
+export const DISK_STATES = ['joining', 'in-service', 'suspect', 'draining', 'out'] as const
+export type DiskState = (typeof DISK_STATES)[number]
 
 /** Labels of the things that fail together; two copies never share one while there is a choice. */
 export interface FailureDomains {

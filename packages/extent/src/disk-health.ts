@@ -147,6 +147,11 @@ export class DiskHealth {
     return this.#space
   }
 
+  /** As of the last look. */
+  lastSpace(): DiskSpace {
+    return this.#space
+  }
+
   /** From a figure that is at most a second old. */
   async freshFullness(): Promise<Fullness> {
     const ageMs = this.#options.clock.monotonicMs() - this.#spaceReadAtMs

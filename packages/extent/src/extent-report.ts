@@ -92,6 +92,14 @@ export interface DiskSpace {
   readonly freeBytes: number
 }
 
+/** One batch of appends that became durable together; a frequent event, told on its own. */
+export interface AppendBatch {
+  readonly recordCount: number
+  readonly sizeBytes: number
+  /** Time of its one sync; the write before it is not in it. */
+  readonly syncMs: number
+}
+
 /** What a store tells its owner as it happens: to log, count and report. */
 export type ExtentEvent =
   | {

@@ -9,7 +9,7 @@ import {
   type SlabPool,
 } from '@kura/core'
 import type { FullnessSettings } from './disk-health.ts'
-import type { ExtentEvent } from './extent-report.ts'
+import type { AppendBatch, ExtentEvent } from './extent-report.ts'
 import type { ExpectedIdentity } from './identity.ts'
 
 export interface ExtentStoreSettings extends Partial<FullnessSettings> {
@@ -31,6 +31,8 @@ export interface ExtentStoreOptions {
   readonly settings?: ExtentStoreSettings
   /** Told as it happens; must not throw. */
   readonly onEvent?: (event: ExtentEvent) => void
+  /** Told after the sync of each batch of appends; must not throw. */
+  readonly onBatch?: (batch: AppendBatch) => void
 }
 
 const INDEX_CACHE_BYTES_MAX = 64 * MIB

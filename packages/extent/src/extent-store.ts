@@ -258,6 +258,17 @@ export class ExtentStore {
     return this.#context.health.fullness()
   }
 
+  /** Appends of all extents that wait for their disk. */
+  queuedAppendCount(): number {
+    const unsealed = [...this.#extents.values()].filter((it) => it instanceof UnsealedExtent)
+    return unsealed.reduce((sum, { queuedCount }) => sum + queuedCount, 0)
+  }
+
+  /** As of the last look at the space. */
+  lastSpace(): DiskSpace {
+    return this.#context.health.lastSpace()
+  }
+
   async space(): Promise<DiskSpace> {
     return await this.#context.health.refreshSpace()
   }

@@ -14,13 +14,14 @@ import {
   MIB,
   PAGE_SIZE_BYTES,
   type BlockHash,
+  type Clock,
   type File,
 } from '@kura/core'
 import { ChunkTable, type PieceCrc } from './chunk-table.ts'
 import { diskFailure } from './disk-failure.ts'
 import type { DiskHealth } from './disk-health.ts'
 import { checkRecord, encodeRecord, offsetOfSame } from './encode-record.ts'
-import type { RecordToAppend } from './extent-report.ts'
+import type { AppendBatch, RecordToAppend } from './extent-report.ts'
 import type { PageZero } from './page-zero.ts'
 import { recordSpaceBytes, type RecordHeader } from './record-header.ts'
 import type { RecordLocation } from './record-index.ts'
@@ -42,6 +43,9 @@ export interface ExtentWriterOptions {
   readonly closingSlackBytes: number
   /** A batch is synced before it is answered; only a scratch extent is synced once, at the end. */
   readonly syncsBatches: boolean
+  readonly clock: Clock
+  /** Called after each batch that was synced. */
+  readonly onBatch: (batch: AppendBatch) => void
   /** Called once, when a write or sync has failed. */
   readonly onBroken: (error: KuraError) => void
 }
@@ -81,6 +85,11 @@ export class ExtentWriter {
   /** Behind the last byte that may have been written. */
   get endOffsetBytes(): number {
     return this.#endOffsetBytes
+  }
+
+  /** Appends that wait for the batch in flight to end. */
+  get queuedCount(): number {
+    return this.#queue.length
   }
 
   get isBroken(): boolean {
@@ -194,21 +203,25 @@ export class ExtentWriter {
 
   /** Durable when it returns, unless this is scratch. */
   async #writeBatch(prepared: readonly PreparedAppend[]): Promise<void> {
-    const { file, health, page, syncsBatches } = this.#options
+    const { file, health, page, syncsBatches, clock } = this.#options
     const fields = { extentId: page.extentId, recordCount: prepared.length }
     health.assertTrusted()
     const startBytes = this.#endOffsetBytes
     const pieces = prepared.map(({ bytes }) => bytes)
-    this.#endOffsetBytes += pieces.reduce((sum, piece) => sum + piece.length, 0)
+    const sizeBytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
+    this.#endOffsetBytes += sizeBytes
     mark('extent.append.before-write', fields)
     await file.write(pieces, startBytes).catch((error: unknown) => {
       throw diskFailure(error, 'an append could not be written')
     })
     mark('extent.append.after-write', fields)
     if (!syncsBatches) return
+    const syncedFromMs = clock.monotonicMs()
     await health.sync(file, 'the sync of an append')
     this.#syncedOffsetBytes = this.#endOffsetBytes
     mark('extent.append.after-sync', fields)
+    const syncMs = clock.monotonicMs() - syncedFromMs
+    this.#options.onBatch({ recordCount: prepared.length, sizeBytes, syncMs })
   }
 
   #commit(prepared: readonly PreparedAppend[]): void {

@@ -1,4 +1,5 @@
 export type {
+  AppendBatch,
   Damage,
   DiskIdentity,
   DiskSpace,

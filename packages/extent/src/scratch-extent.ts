@@ -41,6 +41,8 @@ export class ScratchExtent {
       health: context.health,
       closingSlackBytes: 0,
       syncsBatches: false,
+      clock: context.clock,
+      onBatch: () => undefined,
       onBroken: () => undefined,
     })
   }

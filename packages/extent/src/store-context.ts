@@ -1,7 +1,7 @@
 import type { Clock, Disk, Slab, SlabPool } from '@kura/core'
 import type { DiskEpoch } from './disk-epoch.ts'
 import type { DiskHealth } from './disk-health.ts'
-import type { Damage, DiskIdentity, ExtentEvent } from './extent-report.ts'
+import type { AppendBatch, Damage, DiskIdentity, ExtentEvent } from './extent-report.ts'
 import type { IndexCache } from './index-cache.ts'
 import type { OpenFiles } from './open-files.ts'
 
@@ -19,6 +19,7 @@ export interface StoreContext {
   /** Aborts when the store closes. */
   readonly closing: AbortSignal
   readonly emit: (event: ExtentEvent) => void
+  readonly noteBatch: (batch: AppendBatch) => void
   /** Runs work that nobody waits for but `close`; its operating errors end here. */
   readonly inBackground: (work: Promise<unknown>) => void
 }

@@ -52,6 +52,7 @@ export async function composeParts(
     closingSlackBytesOf: (capacityBytes) => closingSlackBytes(settings, capacityBytes),
     closing: closing.signal,
     emit,
+    noteBatch: options.onBatch ?? (() => undefined),
     inBackground: (work) => {
       keepUntilDone(background, work)
     },

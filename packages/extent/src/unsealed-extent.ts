@@ -78,6 +78,11 @@ export class UnsealedExtent implements Extent {
     return this.#recovered?.holes ?? []
   }
 
+  /** Appends that wait for the batch in flight to end. */
+  get queuedCount(): number {
+    return this.#writer?.queuedCount ?? 0
+  }
+
   get canComplete(): boolean {
     return this.#writer?.isBroken === false && this.#damaged.size === 0 && !this.#sealFailure
   }
@@ -268,6 +273,8 @@ export class UnsealedExtent implements Extent {
       health: context.health,
       closingSlackBytes: context.closingSlackBytesOf(this.page.capacityBytes),
       syncsBatches: true,
+      clock: context.clock,
+      onBatch: context.noteBatch,
       onBroken: (error) => {
         this.#state = 'frozen'
         const { extentId } = this.page

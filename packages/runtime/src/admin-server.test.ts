@@ -4,8 +4,12 @@ import { Metrics } from './metrics.ts'
 
 async function listen(reasons: ReadinessReason[]) {
   const metrics = new Metrics('storage-node')
-  const puts = metrics.counter({ name: 'writes_total', help: 'Writes.', labels: ['code'] })
-  puts.inc({ code: 'ok' }, 3)
+  const writes = metrics.counters({
+    name: 'writes_total',
+    help: 'Writes.',
+    labels: { code: ['ok', 'disk-full'] },
+  })
+  writes.of({ code: 'ok' }).inc(3)
   const server = await AdminServer.listen({
     address: '127.0.0.1:0',
     metrics,

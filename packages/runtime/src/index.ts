@@ -16,10 +16,12 @@ export type {
   SettingsShape,
   SettingsValues,
 } from './effective-settings.ts'
+export type { MetricCells } from './metric-cells.ts'
+export type { Counter, Histogram } from './metric-values.ts'
 export { Metrics } from './metrics.ts'
-export type { Counter, Gauge, Histogram, MetricOptions } from './metrics.ts'
 export { runProgram } from './program.ts'
 export type { Program, ProgramArguments } from './program.ts'
+export { CODES, RpcMetrics, startsAtZero } from './rpc-metrics.ts'
 export type { Service } from './service.ts'
 export {
   addressSetting,

@@ -44,7 +44,7 @@ export class BlockIndex implements Service {
   readonly #clock: Clock
   readonly #random: Random
   readonly #logger: Logger
-  readonly #metrics = new IndexMetrics()
+  readonly #metrics = new IndexMetrics({ store: () => this.#store })
   readonly #rpcServer: RpcServer
   readonly #onFailure: (failure: KuraError) => void
   /** What has been opened so far, closed in reverse order. */
@@ -147,7 +147,6 @@ export class BlockIndex implements Service {
     this.#opened.defer(() => store.close())
     this.#opened.defer(() => checkpointer.stop())
     this.#store = store
-    this.#metrics.watch(store)
     checkpointer.start()
     return store
   }

@@ -28,7 +28,7 @@ export async function audited(
   } finally {
     const durationMs = frontend.clock.monotonicMs() - startedAtMs
     const { door, operation, outcome } = line
-    frontend.metrics.requestSeconds.observe({ door, operation, outcome }, durationMs / 1000)
+    frontend.metrics.observeRequest({ door, operation, code: outcome, durationMs })
     frontend.loggers.audit.info({ ...line, durationMs }, 'request')
   }
 }

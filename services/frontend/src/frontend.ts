@@ -89,6 +89,7 @@ export class Frontend implements Service {
       clock: this.#clock,
       waitersMax: config.admissionWaiters,
       waitMsMax: config.admissionWaitMs,
+      onRefusal: (code) => this.#metrics.admissionRefusals.of({ code }).inc(),
     })
     this.#avoided = new AvoidedVolumes(this.#clock)
     this.#loopDelay = new LoopDelay(this.#clock)
@@ -240,13 +241,15 @@ export class Frontend implements Service {
 
   #createMetrics(): FrontendMetrics {
     return createMetrics({
-      slabsUsed: () => this.#slabs.usedCount,
+      slabs: () => this.#slabs,
       heldBytes: () => this.#admission.heldBytes,
       admissionWaiters: () => this.#admission.waiterCount,
       activeClients: () => this.#admission.clientCount,
-      blockConnections: () => this.#blockServer?.connectionCount ?? 0,
-      grpcConnections: () => this.#grpcDoor?.connectionCount ?? 0,
-      httpConnections: () => this.#httpDoor?.connectionCount ?? 0,
+      connections: () => ({
+        block: this.#blockServer?.connectionCount ?? 0,
+        http: this.#httpDoor?.connectionCount ?? 0,
+        grpc: this.#grpcDoor?.connectionCount ?? 0,
+      }),
       openVolumes: () => this.#maps.openVolumeCount,
       avoidedVolumes: () => this.#avoided.count,
       loopDelayMs: () => this.#loopDelay.recentMs,

@@ -142,8 +142,8 @@ test('a node that has started is ready and has metrics', async () => {
   expect(await ready.json()).toEqual({ ready: true, reasons: [] })
   const metrics = await (await fetch(`http://${admin}/metrics`)).text()
   expect(metrics).toContain('kura_storage_node_written_bytes_total 5000')
-  expect(metrics).toContain('request_seconds_count{operation="writeRecord",code="ok"} 1')
-  expect(metrics).toContain('request_seconds_count{operation="createExtent",code="ok"} 1')
+  expect(metrics).toContain('requests_total{operation="writeRecord",code="ok"} 1')
+  expect(metrics).toContain('calls_total{method="createExtent",code="ok"} 1')
   expect(metrics).toContain('kura_storage_node_slabs_used{share="foreground"} 0')
 })
 

@@ -75,14 +75,10 @@ export class StorageNode implements Service {
     const hello = { pocket, zone, role: 'storage-node' } as const
     this.#blockClient = new BlockClient({ hello, clock: this.#clock })
     this.#metrics = createMetrics({
-      slabsUsed: () => ({
-        foreground: this.#slabs.foreground.usedCount,
-        reconstruction: this.#slabs.reconstruction.usedCount,
-      }),
+      slabs: this.#slabs,
+      store: () => this.#store,
       damageCount: () => this.#damages.count,
-      suspect: () => this.#store?.suspect === true,
       connectionCount: () => this.#blockServer?.connectionCount ?? 0,
-      extentCount: () => this.#store?.reports().length ?? 0,
     })
   }
 
@@ -168,6 +164,7 @@ export class StorageNode implements Service {
       random: this.#random,
       slabs: this.#slabs.background,
       onEvent: (event) => this.#onExtentEvent(event),
+      onBatch: (batch) => this.#metrics.observeBatch(batch),
     })
   }
 
@@ -271,7 +268,7 @@ export class StorageNode implements Service {
 
   #auditCall(call: CallRecord): void {
     const { method, code, durationMs, requestId, caller } = call
-    this.#metrics.requestSeconds.observe({ operation: method, code }, durationMs / 1000)
+    this.#metrics.calls.observe(call)
     const line = { operation: method, code, durationMs, requestId, caller }
     this.#loggers.audit.info(line, 'control request')
     if (code === 'internal') this.#loggers.node.error({ err: toKuraError(call.error) }, 'a bug')

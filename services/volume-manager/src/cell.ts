@@ -10,6 +10,7 @@ import type { BlockIndexGates } from './block-index-gates.ts'
 import type { VolumeManagerConfig } from './config.ts'
 import type { DiskView } from './disk-view.ts'
 import type { FailureReports } from './failure-reports.ts'
+import type { ManagerMetrics } from './metrics.ts'
 import type { StorageNodes } from './storage-nodes.ts'
 import type { ReplicationTable } from './store/replication-table.ts'
 
@@ -19,6 +20,7 @@ export interface Cell {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  readonly metrics: ManagerMetrics
   /** Aborts when this leadership ends. */
   readonly signal: AbortSignal
   readonly table: ReplicationTable

@@ -14,6 +14,7 @@ import type { Cell } from './cell.ts'
 import type { VolumeManagerConfig } from './config.ts'
 import { DiskView } from './disk-view.ts'
 import { FailureReports } from './failure-reports.ts'
+import type { ManagerMetrics } from './metrics.ts'
 import { StorageNodes } from './storage-nodes.ts'
 import { ReplicationTable } from './store/replication-table.ts'
 import { DiskReconciler } from './workers/disk-reconciler.ts'
@@ -35,6 +36,7 @@ export interface LeaderOptions {
   readonly logger: Logger
   readonly addressBook: AddressBook
   readonly database: KuraDatabase
+  readonly metrics: ManagerMetrics
   /** Leadership as coordination sees it. */
   readonly lost: AbortSignal
 }
@@ -58,6 +60,7 @@ export class Leader {
     this.cell = {
       ...{ config, identity, clock, logger, table, view },
       random: options.random,
+      metrics: options.metrics,
       signal: AbortSignal.any([this.#over.signal, options.lost]),
       reports: new FailureReports(clock),
       alarms: new Alarms(),

@@ -21,7 +21,6 @@ import { RpcServer, type CallRecord, type ProcessIdentity } from '@kura/rpc'
 import {
   AdminServer,
   createLogger,
-  Metrics,
   SystemClock,
   SystemRandom,
   type Logger,
@@ -32,7 +31,7 @@ import type { Cell } from './cell.ts'
 import type { VolumeManagerConfig } from './config.ts'
 import { createHandlers } from './handlers/index.ts'
 import { Leader } from './leader.ts'
-import { registerMetrics } from './metrics.ts'
+import { ManagerMetrics } from './metrics.ts'
 import { openReplicationDatabase } from './store/replication-table.ts'
 
 /** Between two attempts to lead after one failed. */
@@ -51,7 +50,7 @@ export class VolumeManager implements Service {
   readonly #parts: VolumeManagerParts
   readonly #identity: ProcessIdentity
   readonly #rpcServer: RpcServer
-  readonly #metrics: Metrics
+  readonly #metrics = new ManagerMetrics(() => this.#leader?.cell)
   readonly #stopping = new AbortController()
   #adminServer: AdminServer | undefined
   #rpcAddress = ''
@@ -73,8 +72,6 @@ export class VolumeManager implements Service {
       VolumeManagerService,
       createHandlers(() => this.#lead()),
     )
-    this.#metrics = new Metrics('volume-manager')
-    registerMetrics(this.#metrics, () => this.#leader?.cell)
   }
 
   static async create(
@@ -112,7 +109,7 @@ export class VolumeManager implements Service {
     this.#rpcAddress = await this.#rpcServer.listen(this.#config.rpcAddress)
     this.#adminServer = await AdminServer.listen({
       address: this.#config.adminAddress,
-      metrics: this.#metrics,
+      metrics: this.#metrics.registry,
       readiness: () => this.#readiness(),
     })
     this.#announcement = await coordinator.announce({
@@ -175,6 +172,7 @@ export class VolumeManager implements Service {
     const leader = new Leader({
       ...{ config: this.#config, identity: this.#identity, clock, random, logger, database },
       addressBook: new AddressBook({ coordinator, clock }),
+      metrics: this.#metrics,
       lost: AbortSignal.any([leadership.lost, this.#stopping.signal]),
     })
     this.#leader = leader
@@ -211,6 +209,7 @@ export class VolumeManager implements Service {
   }
 
   #logCall(call: CallRecord): void {
+    this.#metrics.observeCall(call)
     const { method, code, durationMs, requestId, caller } = call
     if (code === 'internal')
       this.#parts.logger.error({ ...call, err: call.error }, 'a call met a bug')

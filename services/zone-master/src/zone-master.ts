@@ -33,7 +33,7 @@ export class ZoneMaster implements Service {
   readonly #clock: Clock
   readonly #coordinator: Coordinator
   readonly #loggers: MasterLoggers
-  readonly #metrics = new MasterMetrics()
+  readonly #metrics = new MasterMetrics(() => this.#campaigner.term)
   readonly #identity: ProcessIdentity
   readonly #server: RpcServer
   readonly #peers: Peers
@@ -58,7 +58,6 @@ export class ZoneMaster implements Service {
     const addressBook = new AddressBook({ coordinator, clock })
     this.#peers = new Peers({ identity: this.#identity, addressBook })
     this.#campaigner = new Campaigner({ config, clock, coordinator, logger: loggers.master })
-    this.#metrics.watch(() => this.#campaigner.term)
     this.#server = new RpcServer({
       identity: this.#identity,
       onCall: (call) => this.#noteCall(call),

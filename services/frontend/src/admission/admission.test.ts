@@ -133,10 +133,10 @@ it('where the line is full the one with most in it goes, and is told why', async
 it('who asks for more than its share is told so, also while it holds less', async () => {
   const [others, greedy] = [await ask('one', SLOTS), await ask('greedy', SLOTS)]
   expect(held(greedy)).toHaveLength(0)
-  await clock.advance(ADMISSION_WAIT_MS_MAX)
+  await clock.advance(WAIT_MS_MAX)
   expect(codes(greedy)).toEqual(['rate-limited', 'rate-limited', 'overloaded', 'overloaded'])
   const modest = await ask('two', 1)
-  await clock.advance(ADMISSION_WAIT_MS_MAX)
+  await clock.advance(WAIT_MS_MAX)
   expect(codes(modest)).toEqual(['overloaded'])
   expect(held(others)).toHaveLength(SLOTS)
 })

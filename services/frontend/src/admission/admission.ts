@@ -3,7 +3,14 @@
  * wait in a short, fair line, their bodies unread; beyond it they are refused at once. Whoever asks
  * for more than its share while others wait is the one that is refused.
  */
-import { KuraError, toKuraError, type Clock, type Slab, type SlabPool } from '@kura/core'
+import {
+  KuraError,
+  toKuraError,
+  type Clock,
+  type ErrorCode,
+  type Slab,
+  type SlabPool,
+} from '@kura/core'
 import { ACTIVE_CLIENT_SLACK_MS } from '../limits.ts'
 import type { ClientKey } from './client-key.ts'
 import { ClientShares } from './client-shares.ts'
@@ -25,6 +32,8 @@ export interface AdmissionOptions {
   /** Requests that wait for a buffer while all are taken, and how long one waits. */
   readonly waitersMax: number
   readonly waitMsMax: number
+  /** Told what each request hears that gets no buffer. */
+  readonly onRefusal?: (code: ErrorCode) => void
 }
 
 export class Admission {
@@ -34,6 +43,7 @@ export class Admission {
   readonly #waitMsMax: number
   readonly #shares: ClientShares
   readonly #line = new FairLine<Waiter>()
+  readonly #onRefusal: (code: ErrorCode) => void
   #heldBytes = 0
 
   /** REQUIRES: nobody else reserves from this pool. */
@@ -43,6 +53,7 @@ export class Admission {
     this.#clock = clock
     this.#waitersMax = waitersMax
     this.#waitMsMax = waitMsMax
+    this.#onRefusal = options.onRefusal ?? (() => undefined)
     const activeMs = waitMsMax + ACTIVE_CLIENT_SLACK_MS
     this.#shares = new ClientShares({ slotCount: slabs.count, activeMs, clock })
   }
@@ -82,12 +93,11 @@ export class Admission {
   async #wait(request: BufferRequest, signal: AbortSignal): Promise<Slab> {
     const { promise, resolve, reject } = Promise.withResolvers<Slab>()
     const waiter: Waiter = { ...request, resolve, reject }
-    const leave = (reason: KuraError): void => {
-      if (this.#line.remove(waiter)) reject(reason)
+    const onAbort = (): void => {
+      if (this.#line.remove(waiter)) reject(toKuraError(signal.reason, 'cancelled'))
     }
-    const onAbort = (): void => leave(toKuraError(signal.reason, 'cancelled'))
     const cancelTimer = this.#clock.schedule(this.#waitMsMax, () => {
-      leave(this.#refusal(request.client, 'no buffer became free in time'))
+      this.#refuse(waiter, 'no buffer became free in time')
     })
     signal.addEventListener('abort', onAbort, { once: true })
     this.#line.add(waiter)
@@ -116,9 +126,7 @@ export class Admission {
   #cutLine(newcomer: ClientKey): void {
     if (this.#line.size <= this.#waitersMax) return
     const victim = this.#line.pickVictim(newcomer)
-    if (victim === undefined) return
-    const refusal = this.#refusal(victim.client, 'no buffer is free and the line is full')
-    if (this.#line.remove(victim)) victim.reject(refusal)
+    if (victim !== undefined) this.#refuse(victim, 'no buffer is free and the line is full')
   }
 
   #take(request: BufferRequest): Slab | undefined {
@@ -136,13 +144,19 @@ export class Admission {
     return slab
   }
 
-  /** For one who still stands in line: it counts among what its client asks for. */
-  #refusal(client: ClientKey, message: string): KuraError {
-    if (!this.#shares.asksForMore(client, this.#line.countOf(client))) {
-      return new KuraError('overloaded', message)
-    }
-    return new KuraError('rate-limited', 'this client asks for more than its share', {
-      hint: 'send fewer requests at a time',
-    })
+  /** While it stands in line it still counts among what its client asks for. */
+  #refuse(waiter: Waiter, message: string): void {
+    const { client } = waiter
+    const isGreedy = this.#shares.asksForMore(client, this.#line.countOf(client))
+    if (!this.#line.remove(waiter)) return
+    const refusal = isGreedy ? tooMuch() : new KuraError('overloaded', message)
+    this.#onRefusal(refusal.code)
+    waiter.reject(refusal)
   }
+}
+
+function tooMuch(): KuraError {
+  return new KuraError('rate-limited', 'this client asks for more than its share', {
+    hint: 'send fewer requests at a time',
+  })
 }

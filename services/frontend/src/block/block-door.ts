@@ -87,7 +87,7 @@ async function answerGet(answering: Answering<GetBlockRequest>): Promise<void> {
     const payload = { bytes: block.bytes, crc: block.located.plainCrc }
     const value = describe(block.located)
     await exchange.respond({ outcome: { case: 'getBlock', value } }, payload)
-    frontend.metrics.sentBytes.inc(block.bytes.length)
+    frontend.metrics.sentBytes.of(line).inc(block.bytes.length)
   } finally {
     block.slab.release()
   }

@@ -28,7 +28,7 @@ export async function getOverGrpc(
       block.bytes,
     )
     signal.throwIfAborted()
-    frontend.metrics.sentBytes.inc(block.bytes.length)
+    frontend.metrics.sentBytes.of(call).inc(block.bytes.length)
   } finally {
     block.slab.release()
   }

@@ -40,7 +40,7 @@ async function onSomeVolume(put: Put, steps: () => Promise<Receipt>): Promise<Re
       if (!(error instanceof VolumeRefused)) throw error
       isFull = error.reason.code === 'disk-full'
       if (attempt >= PUT_ATTEMPTS_MAX) throw error.reason
-      put.frontend.metrics.putRetries.inc({ code: error.reason.code })
+      put.frontend.metrics.putRetries.of(error.reason).inc()
     }
   }
 }

@@ -72,7 +72,7 @@ async function sendBlock(
     const contentRange = { 'content-range': `bytes ${span}` }
     await exchange.send({ status: 206, headers: { ...headers, ...contentRange }, body })
   }
-  frontend.metrics.sentBytes.inc(body.length)
+  frontend.metrics.sentBytes.of(found.line).inc(body.length)
 }
 
 function wantedRange(

@@ -231,6 +231,6 @@ it('requests on one connection follow each other after refusals', async () => {
 it('the admin listener says ready and tells its metrics', async () => {
   expect(await zone.ready()).toEqual([])
   const metrics = await zone.metrics()
-  expect(metrics).toMatch(/kura_frontend_request_seconds_count\{.*operation="putBlock"/)
-  expect(metrics).toMatch(/kura_frontend_received_bytes_total \d+/)
+  expect(metrics).toMatch(/kura_frontend_request_duration_seconds_count\{.*operation="putBlock"/)
+  expect(metrics).toMatch(/kura_frontend_received_bytes_total\{door="http"\} [1-9]/)
 })

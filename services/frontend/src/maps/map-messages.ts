@@ -6,6 +6,7 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf'
 import {
+  DISK_STATES,
   KuraError,
   parseBucketId,
   parseCellId,
@@ -14,12 +15,11 @@ import {
   parseExtentId,
   parseOsdId,
   parseVolumeId,
+  VOLUME_STATES,
   type CellId,
   type DiskInfo,
-  type DiskState,
   type ExtentState,
   type Incarnation,
-  type VolumeState,
 } from '@kura/core'
 import type { CellMap, CellMapChange, MapVolume } from '@kura/placement'
 import type {
@@ -37,9 +37,7 @@ export interface CellWeights {
   readonly weights: ReadonlyMap<CellId, number>
 }
 
-const VOLUME_STATES: readonly VolumeState[] = ['creating', 'open', 'closing', 'closed', 'retired']
 const EXTENT_STATES: readonly ExtentState[] = ['building', 'in-force', 'source', 'retired']
-const DISK_STATES: readonly DiskState[] = ['joining', 'in-service', 'suspect', 'draining', 'out']
 
 /** A message from a file. Throws `format-invalid`. */
 export function decodeMapMessage<T extends DescMessage>(

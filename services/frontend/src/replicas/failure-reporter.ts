@@ -53,7 +53,7 @@ export class FailureReporter {
   report(failure: CopyFailure): void {
     if (NOT_A_FAILURE.includes(failure.code)) return
     const { operation, code } = failure
-    this.#options.metrics.failureReports.inc({ operation, code })
+    this.#options.metrics.failureReports.of({ operation }).inc()
     const level = ENDS_OF_VOLUMES.includes(code) ? 'info' : 'warn'
     this.#options.logger[level](
       {

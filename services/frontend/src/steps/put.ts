@@ -73,7 +73,7 @@ export class Put {
       sha256.update(piece)
     })
     const hash = parseBlockHash(sha256.digest('hex'))
-    this.frontend.metrics.receivedBytes.inc(this.bytes.length)
+    this.frontend.metrics.receivedBytes.of(this.call).inc(this.bytes.length)
     const { expectedHash } = this.call
     if (expectedHash !== undefined && expectedHash !== hash) {
       throw new KuraError('hash-mismatch', 'the bytes do not have the given hash', {

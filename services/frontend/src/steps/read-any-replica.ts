@@ -41,6 +41,7 @@ class ReplicaRace {
   #hedgeTimer: Promise<'hedge'> | undefined
   #cancelHedgeTimer: () => void = () => undefined
   #hasHedged = false
+  #hasFailed = false
   /** The slab of no attempt. */
   #freeSlab: Slab | undefined
   #winner: Slab | undefined
@@ -91,8 +92,9 @@ class ReplicaRace {
   #win(attempt: Attempt): Slab {
     this.#winner = attempt.slab
     if (this.#hasHedged) {
-      this.#frontend.metrics.hedges.inc({ winner: attempt.isHedge ? 'hedge' : 'first' })
+      this.#frontend.metrics.hedges.of({ winner: attempt.isHedge ? 'hedge' : 'first' }).inc()
     }
+    if (this.#hasFailed) this.#frontend.metrics.degradedReads.inc()
     return attempt.slab
   }
 
@@ -104,7 +106,8 @@ class ReplicaRace {
     else attempt.slab.release()
     const { call } = this.#read
     if (call.signal.aborted) throw toKuraError(call.signal.reason, 'cancelled')
-    this.#frontend.metrics.readFailovers.inc({ code: error.code })
+    this.#hasFailed = true
+    this.#frontend.metrics.readFailovers.of(error).inc()
     if (this.#running.size === 0) this.#startNext(false)
   }
 

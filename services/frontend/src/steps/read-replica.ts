@@ -32,9 +32,9 @@ export async function readReplica(
     const durationMs = frontend.clock.monotonicMs() - startedAtMs
     frontend.readLatencies.add(diskUuid, durationMs)
     frontend.hedging.add(read.located.sizeBytes, durationMs)
-    frontend.metrics.replicaSeconds.observe({ operation: 'read', outcome: 'ok' }, durationMs / 1000)
+    frontend.metrics.copySeconds.read.observe(durationMs / 1000)
   } catch (error) {
-    if (!attempt.signal.aborted) noteFailure(frontend, read, { ...attempt, error, startedAtMs })
+    if (!attempt.signal.aborted) noteFailure(frontend, read, { ...attempt, error })
     throw error
   }
 }
@@ -101,15 +101,13 @@ function noteFailure(
   failure: {
     readonly extent: MapExtent
     readonly error: unknown
-    readonly startedAtMs: number
   },
 ): void {
-  const { extent, startedAtMs } = failure
+  const { extent } = failure
   const error = toKuraError(failure.error, 'unavailable')
   const { code } = error
   assert(extent.extentId > 0, 'a copy has an extent id')
-  const durationMs = frontend.clock.monotonicMs() - startedAtMs
-  frontend.metrics.replicaSeconds.observe({ operation: 'read', outcome: code }, durationMs / 1000)
+  frontend.metrics.copyFailures.of({ operation: 'read', code }).inc()
   if (mayHaveMoved(error)) frontend.nodes.doubt()
   if (code === 'overloaded') return
   frontend.readLatencies.addFailure(extent.diskUuid)

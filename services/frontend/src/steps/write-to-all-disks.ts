@@ -138,7 +138,7 @@ async function commitOne(
   const disk = replica.picked.disks[replica.index]
   if (disk !== undefined) writeLatencies.add(disk.diskUuid, nowMs - sentAtMs)
   const seconds = (nowMs - replica.startedAtMs) / 1000
-  metrics.replicaSeconds.observe({ operation: 'write', outcome: 'ok' }, seconds)
+  metrics.copySeconds.write.observe(seconds)
 }
 
 function blameReplicas(put: Put, replicas: readonly Replica[], failures: readonly unknown[]): void {
@@ -187,7 +187,7 @@ function blameOne(
   if (mayHaveMoved(error)) frontend.nodes.doubt()
   const isDiskWell = BUSY.includes(error.code) || ENDED.includes(error.code)
   if (!isDiskWell) frontend.writeLatencies.addFailure(disk.diskUuid)
-  frontend.metrics.replicaSeconds.observe({ operation: 'write', outcome: error.code }, 0)
+  frontend.metrics.copyFailures.of({ operation: 'write', code: error.code }).inc()
   frontend.reporter.report({
     volume: picked.volume,
     extentId: extent.extentId,

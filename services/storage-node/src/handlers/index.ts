@@ -65,7 +65,7 @@ function audit(
   const value = request.operation.value
   const address = value !== undefined && 'address' in value ? value.address : undefined
   const line = { operation, ...said, durationMs, requestId: request.requestId }
-  node.metrics.requestSeconds.observe({ operation, code: said.code }, durationMs / 1000)
+  node.metrics.observeRequest({ operation, code: said.code, durationMs })
   node.loggers.audit.info({ ...line, extentId: Number(address?.extentId ?? 0) }, 'block request')
 }
 

@@ -27,6 +27,7 @@ import { createLogger, SystemClock } from '@kura/runtime'
 import { parseConfig, type VolumeManagerConfig } from '../config.ts'
 import { createHandlers } from '../handlers/index.ts'
 import { Leader } from '../leader.ts'
+import { ManagerMetrics } from '../metrics.ts'
 import { initialiseReplicationTable, openReplicationDatabase } from '../store/replication-table.ts'
 import { FakeDisk } from './fake-disk.ts'
 import { FakeStorageNode } from './fake-storage-node.ts'
@@ -119,9 +120,10 @@ export class TestCell implements AsyncDisposable {
     const lost = new AbortController()
     const identity = this.identity('volume-manager', '1-1')
     const logger = createLogger({ service: 'test', id: '1-1', level: this.config.logLevel })
-    const leader = new Leader({
+    const leader: Leader = new Leader({
       ...{ config: this.config, identity, clock, random: this.random, logger, database },
       addressBook: new AddressBook({ coordinator: this.#coordinator, clock }),
+      metrics: new ManagerMetrics(() => leader.cell),
       lost: lost.signal,
     })
     const server = new RpcServer({ identity })

@@ -94,7 +94,7 @@ export class VolumeCloser {
   }
 
   async #attempt(volume: Volume, progress: Progress): Promise<void> {
-    const { signal, logger, clock, alarms } = this.#cell
+    const { signal, logger, clock, alarms, metrics } = this.#cell
     const { volumeId } = volume
     try {
       const outcome = await closeVolume(this.#cell, volume, {
@@ -109,7 +109,9 @@ export class VolumeCloser {
       }
       this.#progress.delete(volumeId)
       alarms.clear(`closing-fails-${volumeId}`)
-      logger.info({ volumeId, durationMs: clock.monotonicMs() - progress.sinceMs }, 'volume closed')
+      const durationMs = clock.monotonicMs() - progress.sinceMs
+      metrics.observeClose(durationMs)
+      logger.info({ volumeId, durationMs }, 'volume closed')
       this.#compareLeftBehind(volumeId)
       this.#worker.wake()
     } catch (error) {
@@ -128,7 +130,8 @@ export class VolumeCloser {
   }
 
   #noteFailure(volumeId: VolumeId, progress: Progress, error: unknown): void {
-    const { logger, clock, alarms } = this.#cell
+    const { logger, clock, alarms, metrics } = this.#cell
+    metrics.noteCloseFailure()
     const { code, message } = toKuraError(error)
     progress.failedAttempts += 1
     const pauseMs = RETRY_PAUSE_MS_MIN * 2 ** (progress.failedAttempts - 1)
