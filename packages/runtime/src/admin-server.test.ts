@@ -37,7 +37,7 @@ test('/metrics has the own metrics under the prefix, and those of the process', 
   const text = await (await get('/metrics')).text()
   expect(text).toContain('kura_storage_node_writes_total{code="ok"} 3')
   expect(text).toContain('process_cpu_seconds_total')
-  expect(text).toContain('nodejs_eventloop_lag_seconds')
+  expect(text).toContain('kura_event_loop_delay_seconds_count')
   await server.close()
 })
 

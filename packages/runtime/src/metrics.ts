@@ -6,18 +6,27 @@
  */
 import { Registry, collectDefaultMetrics } from 'prom-client'
 import { assert, isKuraError } from '@kura/core'
+import { observeEventLoopDelay } from './event-loop-delay.ts'
 import { formatLabel, MetricCells, type LabelSets, type LabelValues } from './metric-cells.ts'
 import { Counter, DURATION_BUCKETS_SECONDS, Histogram } from './metric-values.ts'
+import { SystemClock } from './system-clock.ts'
 import { KURA_VERSION } from './version.ts'
 
-/** Ten times the library's default: its timer was a third of what an idle process costs. */
-const LOOP_DELAY_SAMPLE_MS = 100
+/** The library's own watch over the event loop, see below: as good as never. */
+const NEVER_MS = 3_600_000
 const NAME_PATTERN = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
-/** Gauges of the library whose names say that they are counters; by type they are there as well. */
-const MISNAMED = [
+/**
+ * Of the library's metrics: gauges whose names say that they are counters, and delays of the event
+ * loop that each reading sets back, so that two readers would take them from each other.
+ */
+const LEFT_OUT = [
   'nodejs_active_handles_total',
   'nodejs_active_requests_total',
   'nodejs_active_resources_total',
+  'nodejs_eventloop_lag_seconds',
+  ...['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map(
+    (what) => `nodejs_eventloop_lag_${what}_seconds`,
+  ),
 ]
 
 export interface MetricOptions {
@@ -51,10 +60,7 @@ export class Metrics {
     const labels = Object.entries(build).map(([name, value]) => formatLabel(name, value))
     const help = 'Always 1; what runs is in the labels.'
     this.#add('kura_build_info', { type: 'gauge', help }, () => [`{${labels.join(',')}} 1`])
-    if (options.processMetrics === false) return
-    const eventLoopMonitoringPrecision = LOOP_DELAY_SAMPLE_MS
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision })
-    for (const name of MISNAMED) this.#registry.removeSingleMetric(name)
+    if (options.processMetrics !== false) this.#addProcessMetrics()
   }
 
   get contentType(): string {
@@ -116,6 +122,15 @@ export class Metrics {
   async text(): Promise<string> {
     const own = [...this.#families.values()].flatMap((lines) => lines())
     return `${own.join('\n')}\n\n${await this.#registry.metrics()}`
+  }
+
+  #addProcessMetrics(): void {
+    const delays = new Histogram(DURATION_BUCKETS_SECONDS)
+    const about = { type: 'histogram', help: 'How late timers come: the event loop is busy.' }
+    this.#add('kura_event_loop_delay_seconds', about, () => histogramLines('', delays))
+    observeEventLoopDelay(delays, new SystemClock())
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: NEVER_MS })
+    for (const name of LEFT_OUT) this.#registry.removeSingleMetric(name)
   }
 
   #addGauge(options: MetricOptions, lines: () => readonly string[]): void {

@@ -252,7 +252,6 @@ export class Frontend implements Service {
       }),
       openVolumes: () => this.#maps.openVolumeCount,
       avoidedVolumes: () => this.#avoided.count,
-      loopDelayMs: () => this.#loopDelay.recentMs,
     })
   }
 }

@@ -11,7 +11,6 @@ export interface FrontendReadings {
   readonly connections: () => Readonly<Record<Door, number>>
   readonly openVolumes: () => number
   readonly avoidedVolumes: () => number
-  readonly loopDelayMs: () => number
 }
 
 export type FrontendMetrics = ReturnType<typeof createMetrics>
@@ -35,8 +34,7 @@ function addRequests(metrics: Metrics) {
     name: 'requests_total',
     help: 'Requests answered, by door, operation and code.',
     labels: { door: DOORS, operation: OPERATIONS, code: OUTCOMES },
-    startsWith: ({ operation, code }) =>
-      BLOCK_OPERATIONS.includes(operation) && startsAtZero(code),
+    startsWith: ({ operation, code }) => BLOCK_OPERATIONS.includes(operation) && startsAtZero(code),
   })
   const durations = metrics.histograms({
     name: 'request_duration_seconds',
@@ -176,10 +174,5 @@ function addGauges(metrics: Metrics, readings: FrontendReadings): void {
     name: 'avoided_volumes',
     help: 'Volumes that get no puts for a while after a failure.',
     read: readings.avoidedVolumes,
-  })
-  metrics.gauge({
-    name: 'event_loop_delay_seconds',
-    help: 'How late timers are lately; above a limit this process does not hedge.',
-    read: () => readings.loopDelayMs() / 1000,
   })
 }

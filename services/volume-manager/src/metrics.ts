@@ -83,7 +83,10 @@ export class ManagerMetrics {
     this.registry.gauge({
       name: 'unreachable_disks',
       help: 'Disks that do not answer, whatever their state.',
-      read: () => lead()?.view.infos().filter(({ reachable }) => !reachable).length ?? 0,
+      read: () =>
+        lead()
+          ?.view.infos()
+          .filter(({ reachable }) => !reachable).length ?? 0,
     })
   }
 }
