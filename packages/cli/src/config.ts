@@ -52,6 +52,15 @@ export function readSettings(
 }
 
 /** Throws `setting-invalid` where there is no server to ask. */
+/** What the environment says of the terminal; see no-color.org. */
+export function readTerminalWishes(env: NodeJS.ProcessEnv = process.env): {
+  readonly canDraw: boolean
+  readonly wantsColor: boolean
+} {
+  const canDraw = env['TERM'] !== 'dumb'
+  return { canDraw, wantsColor: canDraw && (env['NO_COLOR'] ?? '') === '' }
+}
+
 export function requireServers(settings: Settings): readonly string[] {
   if (settings.servers.length > 0) return settings.servers
   throw zoneUnknown('--server HOST:PORT or KURA_SERVER')

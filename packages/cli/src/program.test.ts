@@ -34,6 +34,7 @@ const COMMANDS = [
   ['locate'],
   ['explain'],
   ['status'],
+  ['top'],
   ['disk', 'verify'],
   ['extent', 'dump'],
   ['extent', 'verify'],

@@ -15,6 +15,7 @@ import { locateCommand, LOCATE_HELP } from './commands/locate.ts'
 import { putCommand, PUT_HELP } from './commands/put.ts'
 import { statCommand, STAT_HELP } from './commands/stat.ts'
 import { statusCommand, STATUS_HELP } from './commands/status.ts'
+import { topCommand, TOP_HELP } from './commands/top.ts'
 import { readSettings, type ConnectionOptions } from './config.ts'
 import type { CommandContext } from './context.ts'
 import { EXIT, EXIT_CODE_HELP, exitCodeOf } from './exit-code.ts'
@@ -31,6 +32,7 @@ Examples:
   kura put ~/photos
   kura get kura:tree:2c26b4… -o ~/restored
   kura status
+  kura top
 
 ${EXIT_CODE_HELP}`
 
@@ -39,6 +41,14 @@ interface GlobalOptions extends ConnectionOptions {
   readonly parallelism?: number
   readonly timeout?: number
 }
+
+interface TopCommandLine {
+  readonly interval: number
+  readonly once?: true
+  readonly admin?: readonly string[]
+}
+
+const TOP_INTERVAL_SECONDS = 2
 
 /** Runs one command line and answers the exit code. Never throws. */
 export async function runCommandLine(
@@ -164,6 +174,23 @@ function addOperatorCommands(program: Command, run: Run): void {
     .description('Shows services, cells, disks, volumes, damages and alarms of the zone.')
     .addHelpText('after', STATUS_HELP)
     .action((_options: object, command: Command) => run(command, statusCommand))
+  program
+    .command('top')
+    .summary('show the zone at work, live')
+    .description('Shows load, times, disks, volumes and processes of the zone, live.')
+    .option('--interval <seconds>', 'between two readings', parseSeconds, TOP_INTERVAL_SECONDS)
+    .option('--once', 'print one view and end')
+    .option('--admin <host:port>', 'read this process; may be given several times', collect)
+    .addHelpText('after', TOP_HELP)
+    .action((options: TopCommandLine, command: Command) =>
+      run(command, (context) =>
+        topCommand(context, {
+          intervalMs: options.interval * 1000,
+          once: options.once === true,
+          admins: options.admin ?? [],
+        }),
+      ),
+    )
   program
     .command('disk')
     .summary('operate on one disk')
