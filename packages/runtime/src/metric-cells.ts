@@ -1,7 +1,7 @@
 /**
  * The figures of one metric, one cell for each combination of label values. A label has a closed
  * set of values; whatever else comes is counted as `other`, so that no caller can make series.
- * To count is to add to a number: what a request costs here is one look-up in a map.
+ * To count is to add to a number: what a request costs here is a look-up for each label.
  */
 import { assert } from '@kura/core'
 
@@ -25,11 +25,18 @@ interface LabelledCell<Cell> {
   readonly cell: Cell
 }
 
+/** One label deep; the last branch has the cell. No key is put together to find it. */
+interface Branch<Cell> {
+  readonly branches: Map<string | undefined, Branch<Cell>>
+  found: LabelledCell<Cell> | undefined
+}
+
 export class MetricCells<S extends LabelSets, Cell> {
   readonly #names: readonly string[]
   readonly #sets: readonly ReadonlySet<string>[]
   readonly #create: () => Cell
-  readonly #cells = new Map<string, LabelledCell<Cell>>()
+  readonly #root: Branch<Cell> = { branches: new Map(), found: undefined }
+  readonly #cells: LabelledCell<Cell>[] = []
 
   constructor(options: CellsOptions<S, Cell>) {
     this.#names = Object.keys(options.labels)
@@ -44,13 +51,13 @@ export class MetricCells<S extends LabelSets, Cell> {
 
   /** REQUIRES: a value for each label. */
   of(values: LabelValues<S>): Cell {
-    let key = ''
-    for (const name of this.#names) key += `${values[name]}\n`
-    return this.#cells.get(key)?.cell ?? this.#known(values)
+    let branch: Branch<Cell> | undefined = this.#root
+    for (const name of this.#names) branch = branch?.branches.get(values[name])
+    return branch?.found?.cell ?? this.#known(values)
   }
 
   all(): Iterable<LabelledCell<Cell>> {
-    return this.#cells.values()
+    return this.#cells
   }
 
   /** The cell of the values with `other` in the place of what is in no set. */
@@ -60,14 +67,22 @@ export class MetricCells<S extends LabelSets, Cell> {
       assert(value !== undefined, 'every label of a metric has a value')
       return this.#sets[index]?.has(value) === true ? value : OTHER
     })
-    const key = known.map((value) => `${value}\n`).join('')
-    const existing = this.#cells.get(key)
-    if (existing !== undefined) return existing.cell
+    const branch = known.reduce(branchOf, this.#root)
+    if (branch.found !== undefined) return branch.found.cell
     const labels = known.map((value, index) => formatLabel(this.#names[index] ?? '', value))
     const made = { labels: labels.join(','), cell: this.#create() }
-    this.#cells.set(key, made)
+    branch.found = made
+    this.#cells.push(made)
     return made.cell
   }
+}
+
+function branchOf<Cell>(parent: Branch<Cell>, value: string): Branch<Cell> {
+  const known = parent.branches.get(value)
+  if (known !== undefined) return known
+  const branch: Branch<Cell> = { branches: new Map(), found: undefined }
+  parent.branches.set(value, branch)
+  return branch
 }
 
 /** `name="value"`, escaped. */
