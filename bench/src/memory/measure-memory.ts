@@ -23,8 +23,10 @@ export const RESIDENT_BYTES_MAX = { frontend: 300 * MIB, 'storage-node': 200 * M
 const GROUP_ROOM_BYTES = { frontend: 64 * MIB, 'storage-node': 128 * MIB } as const
 /** Clients are shared out to so many processes, lest one of them is the bottleneck. */
 const WORKERS_MAX = 4
-/** The most that two cores have put; for the disk space of a load. */
-const PUT_MIB_PER_SECOND = 100
+/** What two cores put among the gets of such a load; there must be room for it on the disk. */
+const PUT_MIB_PER_SECOND = 80
+/** Small ones, of which a zone preallocates less. */
+const BUCKET_SIZE_BYTES = 128 * MIB
 /** Beside the code that runs: `worker.js` when built, `worker.ts` under the tests. */
 const WORKER = join(import.meta.dirname, `worker${extname(import.meta.filename)}`)
 
@@ -59,8 +61,14 @@ export async function measureMemory(
     const contentBytes = load.seconds * PUT_MIB_PER_SECOND * MIB * REPLICA_COUNT
     const { tell } = options
     const dataDir = join(options.dataDir, 'zone')
-    const zoneOptions = { dataDir, portBase: 0, restarts: false, contentBytes, tell }
-    await using zone = await LocalZone.prepare(zoneOptions)
+    await using zone = await LocalZone.prepare({
+      dataDir,
+      portBase: 0,
+      restarts: false,
+      bucketSizeBytes: BUCKET_SIZE_BYTES,
+      contentBytes,
+      tell,
+    })
     for (const service of zone.services) {
       service.start()
       const { name, kind, pid } = service

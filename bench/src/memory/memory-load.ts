@@ -3,7 +3,7 @@ import { MIB } from '@kura/core'
 
 export const BLOCK_SIZE_BYTES = 4 * MIB
 /** Of so many requests of a client one is a put; the others are gets. */
-export const REQUESTS_PER_PUT = 4
+export const REQUESTS_PER_PUT = 8
 
 export interface MemoryLoad {
   readonly name: string

@@ -1,6 +1,6 @@
 /**
- * Clients that move blocks of 4 MiB for a time: one put of bytes that no zone has seen, then gets of
- * blocks that were put before, verified by the library. A client that is refused does what the
+ * Clients that move blocks of 4 MiB for a time: one put of bytes that no zone has seen, then gets
+ * of blocks that were put before, verified by the library. A client that is refused does what the
  * library does, and after that waits as long as frontends ask for.
  */
 import { randomBytes, randomFillSync } from 'node:crypto'
