@@ -8,10 +8,10 @@ import { addressOf, type Listeners } from './zone-addresses.ts'
 import { POCKET, ZONE, type ServicePlan, type SettingValue } from './zone-plan.ts'
 
 /**
- * What Node and the C library must be told before a process starts, as in `deploy/config`. Memory: a
- * young generation of 4 MiB halves instead of 32, and two arenas of malloc instead of one for each
- * thread; without them a process is some 60 MiB larger under load. Threads: the pool carries the
- * disk calls; fewer would let a slow read hold up writes.
+ * What Node and the C library must be told before a process starts, as in `deploy/config`. Memory:
+ * a young generation of 4 MiB halves instead of 32, and two arenas of malloc instead of one for
+ * each thread; without them a process is some 60 MiB larger under load. Threads: they carry the
+ * disk calls; with fewer a slow read would hold up writes.
  */
 export const PROCESS_ENVIRONMENT: Readonly<Record<string, string>> = {
   NODE_OPTIONS: '--max-semi-space-size=4',
