@@ -1,0 +1,35 @@
+/** The table of bad input: its cells, one for each kind at each door. */
+import type { TestBlock } from '../blocks.ts'
+
+/** One bad request: its number, and bytes that were never stored. */
+export interface Attempt {
+  readonly serial: number
+  readonly block: TestBlock
+  /** Another block that was never stored, for requests that lie. */
+  readonly other: TestBlock
+  /** A block of the largest size that is stored. */
+  readonly stored: TestBlock
+}
+
+export interface BadInputCell {
+  /** What is bad, e.g. `a wrong hash`. */
+  readonly kind: string
+  /** Makes one bad request; answers how it ended, in the words of its door. */
+  readonly send: (address: string, attempt: Attempt) => Promise<string>
+  /** Every way in which it may end. */
+  readonly answers: readonly string[]
+  /** Slow ones try the patience of the server; they run beside each other. */
+  readonly isSlow?: boolean
+}
+
+export interface BadInputDoor {
+  readonly name: string
+  readonly cells: readonly BadInputCell[]
+}
+
+/** The connection ended without a whole answer. */
+export const CUT = 'cut'
+/** The caller went away and did not wait for an answer. */
+export const LEFT = 'left'
+/** Neither an answer nor an end: never right. */
+export const SILENCE = 'silence'
