@@ -72,6 +72,8 @@ export const GRPC_WATCHES_PER_CONNECTION_MAX = 8
 /** What a caller may send before anybody reads: for one call, and for its connection. */
 export const GRPC_STREAM_WINDOW_BYTES = 256 * KIB
 export const GRPC_CONNECTION_WINDOW_BYTES = GRPC_STREAMS_MAX * GRPC_STREAM_WINDOW_BYTES
+/** What a connection that is to close still has to send may take so long. */
+export const GRPC_CLOSE_MS_MAX = 1_000
 /** The library refuses new calls of a connection that holds more, in MiB. */
 export const GRPC_SESSION_MEMORY_MIB = 48
 /** A connection with so many malformed frames is closed. */

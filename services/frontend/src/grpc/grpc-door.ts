@@ -15,11 +15,11 @@ import {
   GRPC_STREAM_WINDOW_BYTES,
   GRPC_STREAMS_MAX,
   HTTP_HEADERS_BYTES_MAX,
-  HTTP_IDLE_TIMEOUT_MS,
 } from '../limits.ts'
 import { answerCall, type CallAnswering } from './answer-call.ts'
 import { HealthService } from './health-over-grpc.ts'
 import { ServingStatus } from './serving-status.ts'
+import { watchSession } from './watch-session.ts'
 
 const SERVER_OPTIONS = {
   settings: {
@@ -67,7 +67,13 @@ export class GrpcDoor {
     const stopping = new AbortController()
     const health = new HealthService({ clock, serving: new ServingStatus({ clock, isReady }) })
     const answering: CallAnswering = { frontend, health, stopSignal: stopping.signal }
-    server.on('session', (session) => watchSession(session, sessions))
+    server.on('session', (session) => {
+      sessions.add(session)
+      session.once('close', () => sessions.delete(session))
+      session.on('error', () => undefined)
+      session.setLocalWindowSize(GRPC_CONNECTION_WINDOW_BYTES)
+      watchSession(session, clock)
+    })
     server.on('stream', (stream, headers) => {
       // A stream that breaks is closed, too, and that is where its call learns of it.
       stream.on('error', () => undefined)
@@ -99,26 +105,4 @@ export class GrpcDoor {
     await closed
     cancelTimer()
   }
-}
-
-/** A connection on which nothing moves is closed; with calls under way only where it is dead. */
-function watchSession(session: ServerHttp2Session, sessions: Set<ServerHttp2Session>): void {
-  sessions.add(session)
-  session.once('close', () => sessions.delete(session))
-  session.on('error', () => undefined)
-  session.setLocalWindowSize(GRPC_CONNECTION_WINDOW_BYTES)
-  let callCount = 0
-  let isPinging = false
-  session.on('stream', (stream) => {
-    callCount += 1
-    stream.once('close', () => (callCount -= 1))
-  })
-  session.setTimeout(HTTP_IDLE_TIMEOUT_MS, () => {
-    if (isPinging) session.destroy()
-    else if (callCount === 0) session.close()
-    else {
-      isPinging = session.ping(() => (isPinging = false))
-      session.setTimeout(HTTP_IDLE_TIMEOUT_MS)
-    }
-  })
 }

@@ -6,6 +6,7 @@ import { KuraError, type Clock } from '@kura/core'
 import { clientKeyOf, type ClientKey } from '../admission/client-key.ts'
 import {
   GRPC_CALL_TIMEOUT_MS,
+  GRPC_CLOSE_MS_MAX,
   GRPC_SMALL_MESSAGE_BYTES_MAX,
   HTTP_WRITE_STEP_BYTES,
   HTTP_WRITE_STEP_TIMEOUT_MS,
@@ -179,9 +180,7 @@ export class GrpcExchange {
     const stream = this.#stream
     if (stream.destroyed) return
     await new Promise<void>((resolve) => {
-      const cancelTimer = this.#clock.schedule(HTTP_WRITE_STEP_TIMEOUT_MS, () => {
-        stream.close(constants.NGHTTP2_CANCEL)
-      })
+      const cancelTimer = this.#cutAfter(HTTP_WRITE_STEP_TIMEOUT_MS)
       stream.once('close', () => {
         cancelTimer()
         resolve()
@@ -205,9 +204,7 @@ export class GrpcExchange {
         resolve()
         return
       }
-      const cancelTimer = this.#clock.schedule(HTTP_WRITE_STEP_TIMEOUT_MS, () => {
-        stream.close(constants.NGHTTP2_CANCEL)
-      })
+      const cancelTimer = this.#cutAfter(HTTP_WRITE_STEP_TIMEOUT_MS)
       const done = (): void => {
         cancelTimer()
         stream.off('close', done)
@@ -216,5 +213,18 @@ export class GrpcExchange {
       stream.once('close', done)
       stream.write(step, done)
     })
+  }
+
+  /**
+   * Resets the call after a time. Where the caller does not even take that, its connection goes:
+   * none of its calls could be answered.
+   */
+  #cutAfter(timeoutMs: number): () => void {
+    const stream = this.#stream
+    let cancelTimer = this.#clock.schedule(timeoutMs, () => {
+      cancelTimer = this.#clock.schedule(GRPC_CLOSE_MS_MAX, () => stream.session?.destroy())
+      stream.close(constants.NGHTTP2_CANCEL)
+    })
+    return () => cancelTimer()
   }
 }
