@@ -4,11 +4,14 @@ import { AssertionError, KuraError, toKuraError } from '@kura/core'
 import { BlockStore, Health } from '@kura/proto'
 import { audited, type AuditLine } from '../audit.ts'
 import type { FrontendContext } from '../frontend-context.ts'
+import { HTTP_HEADERS_BYTES_MAX, HTTP_HEADERS_COUNT_MAX } from '../limits.ts'
 import { getOverGrpc, statOverGrpc } from './get-over-grpc.ts'
 import { GrpcExchange } from './grpc-exchange.ts'
 import type { HealthService } from './health-over-grpc.ts'
 import { putOverGrpc } from './put-over-grpc.ts'
 
+/** What HTTP/2 counts for a field beside its name and value. */
+const FIELD_BYTES = 32
 const CONTENT_TYPE_PATTERN = /^application\/grpc(\+proto)?(;|$)/
 
 export interface CallAnswering {
@@ -69,11 +72,16 @@ function blockMethod(
 
 export async function answerCall(
   answering: CallAnswering,
-  call: { readonly stream: ServerHttp2Stream; readonly headers: IncomingHttpHeaders },
+  call: {
+    readonly stream: ServerHttp2Stream
+    readonly headers: IncomingHttpHeaders
+    /** Names and values by turns, as they came. */
+    readonly rawHeaders: readonly string[]
+  },
 ): Promise<void> {
   const { frontend, stopSignal } = answering
   const { clock, random } = frontend
-  const { stream, headers } = call
+  const { stream, headers, rawHeaders } = call
   if (!CONTENT_TYPE_PATTERN.test(headers['content-type'] ?? '') || headers[':method'] !== 'POST') {
     stream.respond({ ':status': 415 }, { endStream: true })
     stream.close()
@@ -95,6 +103,7 @@ export async function answerCall(
   }
   try {
     const run = async (): Promise<void> => {
+      refuseLargeHeaders(rawHeaders)
       if (method === undefined) throw new KuraError('unimplemented', 'there is no such method')
       exchange.startDeadline({ isEndless: method.isWatch })
       await method.run(answering, exchange, line)
@@ -106,6 +115,19 @@ export async function answerCall(
     if (error instanceof AssertionError) throw error
     await exchange.fail(toKuraError(error))
   }
+}
+
+/**
+ * The library keeps callers to the limit that it tells them only once they have acknowledged it,
+ * and its own limit of fields is wider.
+ */
+function refuseLargeHeaders(rawHeaders: readonly string[]): void {
+  const sizeBytes = rawHeaders.reduce((sum, text) => sum + text.length + FIELD_BYTES / 2, 0)
+  const count = rawHeaders.length / 2
+  if (sizeBytes <= HTTP_HEADERS_BYTES_MAX && count <= HTTP_HEADERS_COUNT_MAX) return
+  throw new KuraError('headers-too-large', 'a call has fewer and shorter headers', {
+    details: { sizeBytes, count },
+  })
 }
 
 const NEVER = new AbortController().signal

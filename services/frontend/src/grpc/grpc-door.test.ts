@@ -156,6 +156,20 @@ it('what is not gRPC is 415', async () => {
   expect(json).toMatchObject({ httpStatus: 415, grpcStatus: undefined })
 })
 
+it('a call with more headers than may be is refused, and so is one with longer ones', async () => {
+  const many = Object.fromEntries(Array.from({ length: 100 }, (_unused, at) => [`k${at}`, 'v']))
+  const answer = await raw.call('Get', frame(Buffer.alloc(0)), many)
+  expect(answer).toMatchObject({ grpcStatus: 3, code: 'headers-too-large' })
+  // The library sees to that, and has no answer for it.
+  const long = await raw.call('Get', frame(Buffer.alloc(0)), { long: 'v'.repeat(17_000) })
+  expect(long).toMatchObject({ grpcStatus: undefined, rstCode: 11 })
+  // Before a caller has acknowledged the limit, the library has none.
+  const hasty = new RawGrpc(zone.frontend.addresses.grpc)
+  const early = await hasty.call('Get', frame(Buffer.alloc(0)), { long: 'v'.repeat(17_000) })
+  expect(early.code ?? early.rstCode).toBeOneOf(['headers-too-large', 11])
+  await hasty[Symbol.asyncDispose]()
+})
+
 it('a message that stops coming is refused, and so is one that never starts', async () => {
   const half = raw.open('Put')
   half.write(frame(somePut).subarray(0, 4_000))
@@ -204,6 +218,8 @@ it('the deadline of a call ends it on both sides', async () => {
   )
   expect(answer).toMatchObject({ grpcStatus: 4, code: 'deadline-exceeded' })
   expect(performance.now() - startedAtMs).toBeLessThan(1_200)
+  const late = await raw.call('Get', frame(Buffer.alloc(0)), { 'grpc-timeout': '0n' })
+  expect(late).toMatchObject({ grpcStatus: 4, code: 'deadline-exceeded' })
   const malformed = await raw.call('Get', frame(Buffer.alloc(0)), { 'grpc-timeout': 'soon' })
   expect(malformed).toMatchObject({ grpcStatus: 3, code: 'invalid-argument' })
 })

@@ -74,11 +74,11 @@ export class GrpcDoor {
       session.setLocalWindowSize(GRPC_CONNECTION_WINDOW_BYTES)
       watchSession(session, clock)
     })
-    server.on('stream', (stream, headers) => {
+    server.on('stream', (stream, headers, _flags, rawHeaders) => {
       // A stream that breaks is closed, too, and that is where its call learns of it.
       stream.on('error', () => undefined)
       // A rejection is a bug and is left unhandled on purpose: it ends the process.
-      void answerCall(answering, { stream, headers })
+      void answerCall(answering, { stream, headers, rawHeaders })
     })
     // A connection that could not be accepted, for want of descriptors, is no reason to die.
     server.on('error', (error) => {

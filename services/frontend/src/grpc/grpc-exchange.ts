@@ -74,11 +74,13 @@ export class GrpcExchange {
 
   /**
    * Starts the caller's deadline, or ours where it set none or a later one. `isEndless` leaves out
-   * ours, for streams. Throws `invalid-argument` for a malformed deadline.
+   * ours, for streams. Throws `invalid-argument` for a malformed deadline, and
+   * `deadline-exceeded` for one that is over.
    */
   startDeadline(options: { readonly isEndless: boolean }): void {
     const text = this.#headers['grpc-timeout']
     const given = typeof text === 'string' ? parseTimeout(text) : Infinity
+    if (given === 0) throw new KuraError('deadline-exceeded', 'the call came with no time left')
     const timeoutMs = options.isEndless ? given : Math.min(given, GRPC_CALL_TIMEOUT_MS)
     if (timeoutMs > GRPC_CALL_TIMEOUT_MS) return
     this.#cancelTimer = this.#clock.schedule(timeoutMs, () => {
