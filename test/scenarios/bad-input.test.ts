@@ -1,12 +1,5 @@
-/** See `test/support/bad-input` for goal and method. */
-import { blockDoor } from '../support/bad-input/block-door.ts'
+/** See `test/support/bad-input` for goal and method. `test/long` sends many more. */
 import { describeBadInput } from '../support/bad-input/describe-bad-input.ts'
-import { httpDoor } from '../support/bad-input/http-door.ts'
+import { ALL_DOORS } from '../support/bad-input/doors.ts'
 
-describeBadInput({
-  doors: [
-    { door: httpDoor, addressOf: ({ zone }) => zone.endpoints.http },
-    { door: blockDoor, addressOf: ({ zone }) => zone.endpoints.block },
-  ],
-  attempts: 100,
-})
+describeBadInput({ doors: ALL_DOORS, requests: 20, warmUp: 2, isLong: false })

@@ -4,6 +4,7 @@ import { BLOCK_SIZE_BYTES_MAX, hashToBytes, KIB } from '@kura/core'
 import { CUT, LEFT, SILENCE, type Attempt, type BadInputCell, type BadInputDoor } from './cell.ts'
 import {
   describeOutcomes,
+  field,
   frame,
   get,
   hello,
@@ -20,6 +21,8 @@ const VIOLATION = 'protocol-violation'
 const COME_BACK = ['overloaded', 'rate-limited']
 /** Longer than the server's patience with one step of an answer. */
 const NEVER_READ_MS = 6_000
+/** Field 30, which nobody knows. */
+const MANY_FIELDS = Buffer.alloc(3 * 100_000, field(30, 1))
 const PIECE = Buffer.alloc(64 * KIB)
 
 async function sendForAnswer(address: string, bytes: Buffer): Promise<string> {
@@ -126,6 +129,11 @@ const requests: readonly BadInputCell[] = [
     frame(Buffer.concat([Buffer.of(0x5a, 0x7f), block.bytes.subarray(0, 20)])),
   ),
   cell('a huge message', VIOLATION, () => frame(Buffer.alloc(17 * KIB))),
+  cell('a message of 100,000 unknown fields', VIOLATION, () => frame(MANY_FIELDS)),
+  cell('a message with 5,000 fields beside the hash', 'not-found', ({ block }) => {
+    const fields = [field(1, hashToBytes(block.hash)), MANY_FIELDS.subarray(0, 3 * 5_000)]
+    return frame(request('statBlock', fields))
+  }),
   firstCell('a request before hello', VIOLATION, ({ stored }) => get(hashToBytes(stored.hash))),
   firstCell('another protocol version', VIOLATION, () => frame(helloMessage({ version: 99 }))),
   firstCell('another pocket', 'identity-mismatch', () => frame(helloMessage({ pocket: 'other' }))),
@@ -161,6 +169,10 @@ const frames: readonly BadInputCell[] = [
   })),
 ]
 
+function helloOf({ clientName }: Attempt): Buffer {
+  return frame(helloMessage({ clientName }))
+}
+
 const slow: readonly BadInputCell[] = [
   {
     kind: 'a slow header',
@@ -193,7 +205,8 @@ const slow: readonly BadInputCell[] = [
     send: async (address, attempt) => {
       using caller = new RawCaller(address)
       const reading = caller.readUntil((received) => describeOutcomes(received) !== CUT)
-      await caller.write(Buffer.concat([hello, putStart(attempt, BLOCK_SIZE_BYTES_MAX)]))
+      const start = putStart(attempt, BLOCK_SIZE_BYTES_MAX)
+      await caller.write(Buffer.concat([helloOf(attempt), start]))
       const sending = caller.dribble(attempt.block.bytes, 100)
       const how = await reading
       caller[Symbol.dispose]()
@@ -205,9 +218,9 @@ const slow: readonly BadInputCell[] = [
     kind: 'a slow reader',
     isSlow: true,
     answers: [CUT, ...COME_BACK],
-    send: async (address, { stored }) => {
+    send: async (address, attempt) => {
       using caller = new RawCaller(address)
-      await caller.write(Buffer.concat([hello, get(hashToBytes(stored.hash))]))
+      await caller.write(Buffer.concat([helloOf(attempt), get(hashToBytes(attempt.stored.hash))]))
       await caller.readSlowly(4 * KIB)
       return describeOutcomes(caller.received)
     },
@@ -216,9 +229,9 @@ const slow: readonly BadInputCell[] = [
     kind: 'an answer that is never read',
     isSlow: true,
     answers: [CUT, ...COME_BACK],
-    send: async (address, { stored }) => {
+    send: async (address, attempt) => {
       using caller = new RawCaller(address)
-      await caller.write(Buffer.concat([hello, get(hashToBytes(stored.hash))]))
+      await caller.write(Buffer.concat([helloOf(attempt), get(hashToBytes(attempt.stored.hash))]))
       await sleep(NEVER_READ_MS)
       await caller.readUntil((received) => describeOutcomes(received) !== CUT)
       return describeOutcomes(caller.received)

@@ -7,6 +7,8 @@ export interface Attempt {
   readonly block: TestBlock
   /** Another block that was never stored, for requests that lie. */
   readonly other: TestBlock
+  /** A name of its kind, by which it competes with others for the buffers. */
+  readonly clientName: string
   /** A block of the largest size that is stored. */
   readonly stored: TestBlock
 }
@@ -16,10 +18,12 @@ export interface BadInputCell {
   readonly kind: string
   /** Makes one bad request; answers how it ended, in the words of its door. */
   readonly send: (address: string, attempt: Attempt) => Promise<string>
-  /** Every way in which it may end. */
+  /** Every way in which it may end; of a slow kind, some end in the first of them. */
   readonly answers: readonly string[]
   /** Slow ones try the patience of the server; they run beside each other. */
   readonly isSlow?: boolean
+  /** Bad requests that one attempt makes, for floods; 1 where it is not said. */
+  readonly requestsEach?: number
 }
 
 export interface BadInputDoor {

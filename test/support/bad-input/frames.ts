@@ -54,7 +54,7 @@ function varint(value: number): Buffer {
   return Buffer.from([...bytes, rest])
 }
 
-function field(number: number, value: string | Uint8Array | number): Buffer {
+export function field(number: number, value: string | Uint8Array | number): Buffer {
   if (typeof value === 'number') return Buffer.concat([varint(number << 3), varint(value)])
   const bytes = Buffer.from(value)
   return Buffer.concat([varint((number << 3) | 2), varint(bytes.length), bytes])
@@ -65,14 +65,18 @@ export function request(operation: keyof typeof OPERATION, fields: readonly Buff
 }
 
 export function helloMessage(
-  said: { readonly version?: number; readonly pocket?: string; readonly role?: string } = {},
+  said: {
+    readonly version?: number
+    readonly pocket?: string
+    readonly clientName?: string
+  } = {},
 ): Buffer {
-  const { version = 1, pocket = 'local', role = 'client' } = said
+  const { version = 1, pocket = 'local', clientName = 'attacker' } = said
   return request('hello', [
     field(1, version),
     field(2, pocket),
-    field(4, role),
-    field(5, 'attacker'),
+    field(4, 'client'),
+    field(5, clientName),
   ])
 }
 

@@ -1,5 +1,6 @@
 /** What a frontend holds for its callers, read from outside: its metrics and `/proc`. */
 import { readdir, readFile, readlink } from 'node:fs/promises'
+import { get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LocalZone } from '@kura/local'
 
@@ -7,32 +8,32 @@ const POLL_MS = 50
 const KIB = 1024
 
 export interface Holdings {
-  /** Buffers, bytes of blocks and waiting requests: all 0 when nobody asks for anything. */
+  /** Buffers, bytes of blocks and waiting requests: nothing at all when nobody asks for anything. */
   readonly buffers: number
   readonly heldBytes: number
   readonly waiters: number
+  /** Connections that callers made to its doors. */
   readonly acceptedSockets: number
-  /** Descriptors that are no connection of a caller: files, listeners, connections it made. */
+  /** Connections that it made to the processes behind it; a pool of them breathes. */
+  readonly madeSockets: number
+  /** All other descriptors: files, listeners, pipes. */
   readonly otherDescriptors: number
   readonly residentBytes: number
 }
 
 export async function readHoldings(zone: LocalZone): Promise<Holdings> {
   const frontend = zone.service('frontend-1')
-  const metrics = await (await fetch(`http://${frontend.adminAddress}/metrics`)).text()
+  const metrics = await readPage(`http://${frontend.adminAddress}/metrics`)
   const gauge = (name: string): number =>
     Number(new RegExp(`^kura_frontend_${name} (\\S+)$`, 'm').exec(metrics)?.[1])
-  const ports = [zone.endpoints.http, zone.endpoints.block].map((address) =>
-    Number(address.split(':')[1]),
-  )
-  const { accepted, others } = await readDescriptors(frontend.pid ?? 0, ports)
+  const { http, block, grpc } = zone.endpoints
+  const pid = frontend.pid ?? 0
   return {
     buffers: gauge('slabs_used'),
     heldBytes: gauge('held_bytes'),
     waiters: gauge('admission_waiters'),
-    acceptedSockets: accepted,
-    otherDescriptors: others,
-    residentBytes: await readResidentBytes(frontend.pid ?? 0),
+    ...(await readDescriptors(pid, { doors: [http, block, grpc], admin: frontend.adminAddress })),
+    residentBytes: await readResidentBytes(pid),
   }
 }
 
@@ -50,28 +51,52 @@ export async function pollHoldings(
   }
 }
 
+type Descriptors = Pick<Holdings, 'acceptedSockets' | 'madeSockets' | 'otherDescriptors'>
+
 async function readDescriptors(
   pid: number,
-  ports: readonly number[],
-): Promise<{ readonly accepted: number; readonly others: number }> {
-  const ofCallers = new Set<string>()
+  addresses: { readonly doors: readonly string[]; readonly admin: string },
+): Promise<Descriptors> {
+  const doors = addresses.doors.map(portOf)
+  const admin = portOf(addresses.admin)
+  const accepted = new Set<string>()
+  const made = new Set<string>()
+  const measuring = new Set<string>()
   const table = await readFile(`/proc/${pid}/net/tcp`, 'utf8')
   for (const line of table.split('\n').slice(1)) {
     const [, local = '', remote = '', , , , , , , inode = ''] = line.trim().split(/\s+/)
-    const isListener = remote.endsWith(':0000')
+    if (remote.endsWith(':0000')) continue
     const port = Number.parseInt(local.split(':')[1] ?? '', 16)
-    if (!isListener && ports.includes(port)) ofCallers.add(`socket:[${inode}]`)
+    const kind = doors.includes(port) ? accepted : port === admin ? measuring : made
+    kind.add(`socket:[${inode}]`)
   }
-  let accepted = 0
-  let others = 0
+  const counts = { acceptedSockets: 0, madeSockets: 0, otherDescriptors: 0 }
   for (const descriptor of await readdir(`/proc/${pid}/fd`)) {
     // One that was closed since it was listed counts as none.
     const target = await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => undefined)
-    if (target === undefined) continue
-    if (ofCallers.has(target)) accepted += 1
-    else others += 1
+    if (target === undefined || measuring.has(target)) continue
+    if (accepted.has(target)) counts.acceptedSockets += 1
+    else if (made.has(target)) counts.madeSockets += 1
+    else counts.otherDescriptors += 1
   }
-  return { accepted, others }
+  return counts
+}
+
+function portOf(address: string): number {
+  return Number(address.split(':').at(-1))
+}
+
+/** On a connection of its own, which is closed behind it: it must not be counted. */
+function readPage(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { agent: false }, (response) => {
+      const pieces: Buffer[] = []
+      response.on('data', (piece: Buffer) => pieces.push(piece))
+      response.on('end', () => resolve(Buffer.concat(pieces).toString('utf8')))
+      response.on('error', reject)
+    })
+    request.on('error', reject)
+  })
 }
 
 async function readResidentBytes(pid: number): Promise<number> {

@@ -5,8 +5,12 @@ import { RawCaller } from './raw-caller.ts'
 const STATUS_PATTERN = /HTTP\/1\.1 (\d{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n/g
 
 /** A request head; `host` and `x-kura-client` are there unless `fields` says otherwise. */
-export function head(line: string, fields: readonly string[] = []): string {
-  const all = ['host: kura', 'x-kura-client: attacker', ...fields]
+export function head(
+  line: string,
+  fields: readonly string[] = [],
+  clientName = 'attacker',
+): string {
+  const all = ['host: kura', `x-kura-client: ${clientName}`, ...fields]
   return `${line} HTTP/1.1\r\n${all.map((field) => `${field}\r\n`).join('')}\r\n`
 }
 

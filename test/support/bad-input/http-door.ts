@@ -161,10 +161,11 @@ const slow: readonly BadInputCell[] = [
     kind: 'a slow body',
     isSlow: true,
     answers: ['408 body-too-slow', ...COME_BACK],
-    send: async (address, { block }) => {
+    send: async (address, { block, clientName }) => {
       using caller = new RawCaller(address)
       const reading = caller.readUntil((received) => describeAnswers(received) !== CUT)
-      await caller.write(putHead(block.hash, BLOCK_SIZE_BYTES_MAX))
+      const length = `content-length: ${BLOCK_SIZE_BYTES_MAX}`
+      await caller.write(head(`PUT /v1/blocks/${block.hash}`, [length], clientName))
       const sending = caller.dribble(block.bytes, 100)
       const how = await reading
       caller[Symbol.dispose]()
@@ -176,9 +177,9 @@ const slow: readonly BadInputCell[] = [
     kind: 'a slow reader',
     isSlow: true,
     answers: [CUT, ...COME_BACK],
-    send: async (address, { stored }) => {
+    send: async (address, { stored, clientName }) => {
       using caller = new RawCaller(address)
-      await caller.write(head(`GET /v1/blocks/${stored.hash}`))
+      await caller.write(head(`GET /v1/blocks/${stored.hash}`, [], clientName))
       await caller.readSlowly(4 * KIB)
       return describeAnswers(caller.received)
     },
@@ -187,10 +188,10 @@ const slow: readonly BadInputCell[] = [
     kind: 'an answer that is never read',
     isSlow: true,
     answers: [CUT, TAKEN],
-    send: async (address, { stored }) => {
+    send: async (address, { stored, clientName }) => {
       using caller = new RawCaller(address)
       // The kernel would take one answer for a caller that never reads, but not so many.
-      const get = head(`GET /v1/blocks/${stored.hash}`)
+      const get = head(`GET /v1/blocks/${stored.hash}`, [], clientName)
       await caller.write(get.repeat(NEVER_READ_COUNT))
       await sleep(NEVER_READ_MS)
       await caller.readUntil(() => false)

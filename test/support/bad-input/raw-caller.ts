@@ -6,10 +6,11 @@ const PATIENCE_MS = 25_000
 
 export class RawCaller implements Disposable {
   readonly #socket: Socket
-  readonly #pieces: Buffer[] = []
   readonly #closed: Promise<void>
+  readonly #wakes = new Set<() => void>()
+  #pieces: Buffer[] = []
+  #isReading = false
   #isClosed = false
-  #wake: () => void = () => undefined
 
   constructor(address: string) {
     const [host = '', port = ''] = address.split(':')
@@ -20,14 +21,15 @@ export class RawCaller implements Disposable {
     this.#closed = new Promise((resolve) => {
       this.#socket.once('close', () => {
         this.#isClosed = true
-        this.#wake()
+        this.#wakeAll()
         resolve()
       })
     })
   }
 
   get received(): Buffer {
-    return Buffer.concat(this.#pieces)
+    if (this.#pieces.length > 1) this.#pieces = [Buffer.concat(this.#pieces)]
+    return this.#pieces[0] ?? Buffer.alloc(0)
   }
 
   get isClosed(): boolean {
@@ -63,9 +65,11 @@ export class RawCaller implements Disposable {
   }
 
   read(): void {
+    if (this.#isReading) return
+    this.#isReading = true
     this.#socket.on('data', (piece) => {
       this.#pieces.push(piece)
-      this.#wake()
+      this.#wakeAll()
     })
   }
 
@@ -95,10 +99,16 @@ export class RawCaller implements Disposable {
   /** Resolves when more bytes came, the connection ended, or the time is over. */
   async #more(withinMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<undefined>()
-    const timer = setTimeout(() => resolve(undefined), withinMs)
-    this.#wake = () => resolve(undefined)
+    const wake = (): void => resolve(undefined)
+    const timer = setTimeout(wake, withinMs)
+    this.#wakes.add(wake)
     await promise
+    this.#wakes.delete(wake)
     clearTimeout(timer)
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#wakes) wake()
   }
 
   [Symbol.dispose](): void {

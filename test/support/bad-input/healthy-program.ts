@@ -1,12 +1,12 @@
 /**
- * A client that does everything right, all the time, and remembers how long each operation took. It
- * repeats nothing: what fails for it is counted.
+ * A process whose client does everything right, and remembers how long each operation took. It
+ * repeats nothing: what fails for it is counted. Its arguments are pocket and address; its parent
+ * tells it when to run, when to pause, and when to report.
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { hashToBytes, parsePocketId } from '@kura/core'
-import type { LocalZone } from '@kura/local'
 import { SystemClock } from '@kura/runtime'
 import { BlockClient } from '@kura/transport'
 import { hashOf } from '../blocks.ts'
@@ -18,53 +18,53 @@ const PAUSE_MS = 10
 const TIMEOUT_MS = 20_000
 const never = new AbortController().signal
 
-export class HealthyCaller implements AsyncDisposable {
+export interface HealthyReport {
+  /** The 99th percentile of the operations since the last report, and how many they were. */
+  readonly p99Ms: number
+  readonly count: number
+  /** Why operations failed, by their codes. */
+  readonly failures: readonly string[]
+}
+
+class HealthyClient {
   readonly #transport: BlockClient
   readonly #address: string
-  readonly #failures: string[] = []
+  #failures: string[] = []
   #latenciesMs: number[] = []
   #running: Promise<unknown> = Promise.resolve()
-  #isStopping = true
+  #isPaused = true
 
-  constructor(zone: LocalZone) {
-    const { block, pocket } = zone.endpoints
+  constructor(place: { readonly pocket: string; readonly address: string }) {
     const clientName = 'healthy'
-    const hello = { pocket: parsePocketId(pocket), zone: '', role: 'client' as const, clientName }
+    const pocket = parsePocketId(place.pocket)
+    const hello = { pocket, zone: '', role: 'client' as const, clientName }
     this.#transport = new BlockClient({ hello, clock: new SystemClock() })
-    this.#address = block
-  }
-
-  /** Why operations failed, by their codes. */
-  get failures(): readonly string[] {
-    return this.#failures
+    this.#address = place.address
   }
 
   resume(): void {
-    this.#isStopping = false
+    if (!this.#isPaused) return
+    this.#isPaused = false
     this.#running = Promise.all(Array.from({ length: LOOPS }, () => this.#loop()))
   }
 
   /** Resolves when it asks for nothing any more. */
   async pause(): Promise<void> {
-    this.#isStopping = true
+    this.#isPaused = true
     await this.#running
   }
 
-  /** The 99th percentile of the operations since the last call, and how many they were. */
-  takeP99(): { readonly p99Ms: number; readonly count: number } {
+  report(): HealthyReport {
     const sorted = this.#latenciesMs.sort((one, other) => one - other)
+    const failures = this.#failures
     this.#latenciesMs = []
-    const p99Ms = sorted[Math.floor(sorted.length * 0.99)] ?? Infinity
-    return { p99Ms, count: sorted.length }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.pause()
-    this.#transport.close()
+    this.#failures = []
+    const p99Ms = sorted[Math.floor(sorted.length * 0.99)] ?? 0
+    return { p99Ms, count: sorted.length, failures }
   }
 
   async #loop(): Promise<void> {
-    while (!this.#isStopping) {
+    while (!this.#isPaused) {
       try {
         const bytes = randomBytes(SIZE_BYTES)
         await this.#timed(() => this.#put(bytes))
@@ -104,3 +104,15 @@ export class HealthyCaller implements AsyncDisposable {
     if (payload === undefined || !bytes.equals(payload)) throw new Error('other bytes came back')
   }
 }
+
+const [, , pocket = '', address = ''] = process.argv
+const client = new HealthyClient({ pocket, address })
+process.on('message', (order: string) => {
+  const obey = async (): Promise<HealthyReport> => {
+    if (order === 'pause') await client.pause()
+    if (order === 'resume') client.resume()
+    return order === 'report' ? client.report() : { p99Ms: 0, count: 0, failures: [] }
+  }
+  void obey().then((report) => process.send?.(report))
+})
+process.on('disconnect', () => process.exit(0))
