@@ -10,6 +10,7 @@
  * machine comes in bursts, so that the best of a few pairs counts; all are printed.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { KuraClient } from '@kura/client'
 import { expect } from 'vitest'
 import { makeBlock, type TestBlock } from '../blocks.ts'
 import { BlocksOfKind, type BadInputTable, type CellPlace } from './bad-input-table.ts'
@@ -33,7 +34,8 @@ export async function compareLatencies(
   table: BadInputTable,
   places: readonly CellPlace[],
 ): Promise<void> {
-  const good = goodLoad(table)
+  await using client = table.connect('good-load')
+  const good = goodLoad(client)
   const bad = badLoad(table, places)
   const idleMs = await measure(table)
   await measure(table, good)
@@ -72,7 +74,7 @@ async function measure(table: BadInputTable, load?: Load): Promise<number> {
   return p99Ms
 }
 
-function goodLoad({ client }: BadInputTable): Load {
+function goodLoad(client: KuraClient): Load {
   const makeGood = (serial: number): TestBlock =>
     makeBlock(`good load/${performance.now()}/${serial}`, GOOD_SIZE_BYTES)
   let last: TestBlock | undefined

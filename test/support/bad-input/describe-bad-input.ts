@@ -21,6 +21,8 @@ import { compareLatencies } from './compare-latencies.ts'
 
 const OPEN_TIMEOUT_MS = 15 * 60_000
 const CELL_TIMEOUT_MS = 10 * 60_000
+/** Below what a door takes at a time. */
+const CONNECTIONS_OF_DOOR = 1_000
 /** Coarse, for any machine under any load: nobody is kept waiting for a door's patience to end. */
 const P99_MS_MAX = 2_000
 
@@ -129,6 +131,3 @@ async function runSlow(
   )
   return outcomes
 }
-
-/** Below what a door takes at a time. */
-const CONNECTIONS_OF_DOOR = 1_000

@@ -20,7 +20,7 @@ export class HealthyProcess implements AsyncDisposable {
     await this.#ask('resume')
   }
 
-  /** Resolves when it asks for nothing any more. */
+  /** Resolves when it asks for nothing any more, and has no connection. */
   async pause(): Promise<void> {
     await this.#ask('pause')
   }

@@ -27,31 +27,35 @@ export interface HealthyReport {
 }
 
 class HealthyClient {
-  readonly #transport: BlockClient
+  readonly #connect: () => BlockClient
   readonly #address: string
   #failures: string[] = []
   #latenciesMs: number[] = []
   #running: Promise<unknown> = Promise.resolve()
-  #isPaused = true
+  #transport: BlockClient | undefined
 
   constructor(place: { readonly pocket: string; readonly address: string }) {
     const clientName = 'healthy'
     const pocket = parsePocketId(place.pocket)
     const hello = { pocket, zone: '', role: 'client' as const, clientName }
-    this.#transport = new BlockClient({ hello, clock: new SystemClock() })
+    const clock = new SystemClock()
+    this.#connect = () => new BlockClient({ hello, clock })
     this.#address = place.address
   }
 
   resume(): void {
-    if (!this.#isPaused) return
-    this.#isPaused = false
-    this.#running = Promise.all(Array.from({ length: LOOPS }, () => this.#loop()))
+    if (this.#transport !== undefined) return
+    const transport = this.#connect()
+    this.#transport = transport
+    this.#running = Promise.all(Array.from({ length: LOOPS }, () => this.#loop(transport)))
   }
 
-  /** Resolves when it asks for nothing any more. */
+  /** Resolves when it asks for nothing any more, and has no connection. */
   async pause(): Promise<void> {
-    this.#isPaused = true
+    const transport = this.#transport
+    this.#transport = undefined
     await this.#running
+    transport?.close()
   }
 
   report(): HealthyReport {
@@ -63,12 +67,12 @@ class HealthyClient {
     return { p99Ms, count: sorted.length, failures }
   }
 
-  async #loop(): Promise<void> {
-    while (!this.#isPaused) {
+  async #loop(transport: BlockClient): Promise<void> {
+    while (transport === this.#transport) {
       try {
         const bytes = randomBytes(SIZE_BYTES)
-        await this.#timed(() => this.#put(bytes))
-        await this.#timed(() => this.#get(bytes))
+        await this.#timed(() => this.#put(transport, bytes))
+        await this.#timed(() => this.#get(transport, bytes))
       } catch (error) {
         const code: unknown = error instanceof Error && 'code' in error ? error.code : error
         this.#failures.push(String(code))
@@ -83,10 +87,10 @@ class HealthyClient {
     this.#latenciesMs.push(performance.now() - startedAtMs)
   }
 
-  async #put(bytes: Buffer): Promise<void> {
+  async #put(transport: BlockClient, bytes: Buffer): Promise<void> {
     const hash = hashToBytes(hashOf(bytes))
     const sizeBytes = bytes.length
-    const put = await this.#transport.openPut(
+    const put = await transport.openPut(
       this.#address,
       { operation: { case: 'putBlock', value: { hash, sizeBytes } } },
       { sizeBytes, timeoutMs: TIMEOUT_MS, signal: never },
@@ -95,8 +99,8 @@ class HealthyClient {
     await put.commit({ crc: crc32(bytes), hash })
   }
 
-  async #get(bytes: Buffer): Promise<void> {
-    const { payload } = await this.#transport.exchange(
+  async #get(transport: BlockClient, bytes: Buffer): Promise<void> {
+    const { payload } = await transport.exchange(
       this.#address,
       { operation: { case: 'getBlock', value: { hash: hashToBytes(hashOf(bytes)) } } },
       { timeoutMs: TIMEOUT_MS, signal: never, receive: (sizeBytes) => Buffer.alloc(sizeBytes) },

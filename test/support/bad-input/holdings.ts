@@ -8,7 +8,7 @@ const POLL_MS = 50
 const KIB = 1024
 
 export interface Holdings {
-  /** Buffers, bytes of blocks and waiting requests: nothing at all when nobody asks for anything. */
+  /** Buffers, bytes of blocks, waiting requests: none when nobody asks for anything. */
   readonly buffers: number
   readonly heldBytes: number
   readonly waiters: number
