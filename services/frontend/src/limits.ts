@@ -76,6 +76,12 @@ export const GRPC_CONNECTION_WINDOW_BYTES = GRPC_STREAMS_MAX * GRPC_STREAM_WINDO
 export const GRPC_CLOSE_MS_MAX = 1_000
 /** The library refuses new calls of a connection that holds more, in MiB. */
 export const GRPC_SESSION_MEMORY_MIB = 48
+/**
+ * Calls that a caller may cancel, at once and per second, before its connection is closed: each has
+ * cost us the start of a call.
+ */
+export const GRPC_CANCELS_AT_ONCE_MAX = 2 * GRPC_STREAMS_MAX
+export const GRPC_CANCELS_PER_SECOND_MAX = 32
 /** A connection with so many malformed frames is closed. */
 export const GRPC_INVALID_FRAMES_MAX = 100
 /** What a PutRequest may have beside its block, and the size of all other messages. */

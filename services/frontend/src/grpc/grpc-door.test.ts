@@ -241,6 +241,17 @@ it('a caller that cancels in the middle of its body leaves nothing behind', asyn
   expect((await zone.get(hashOf(block))).status).toBe(404)
 })
 
+it('a connection whose calls are all cancelled is closed, and others go on', async () => {
+  const hasty = new RawGrpc(zone.frontend.addresses.grpc)
+  const closed = new Promise((resolve) => hasty.session.once('close', resolve))
+  for (let count = 0; count < 1_000 && !hasty.session.destroyed; count += 1) {
+    hasty.open('Get').close(8)
+    if (count % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  await closed
+  expect((await raw.call('Stat', frame(Buffer.alloc(0)))).code).toBe('invalid-hash')
+})
+
 it('a caller that does not read its answer is parted with', async () => {
   const block = randomBytes(BLOCK_SIZE_BYTES_MAX)
   const hash = hashBytesOf(block)

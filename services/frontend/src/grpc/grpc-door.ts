@@ -8,6 +8,8 @@ import { KuraError } from '@kura/core'
 import { listenOn } from '@kura/runtime'
 import type { FrontendContext } from '../frontend-context.ts'
 import {
+  GRPC_CANCELS_AT_ONCE_MAX,
+  GRPC_CANCELS_PER_SECOND_MAX,
   GRPC_CONNECTION_WINDOW_BYTES,
   GRPC_CONNECTIONS_MAX,
   GRPC_INVALID_FRAMES_MAX,
@@ -29,6 +31,8 @@ const SERVER_OPTIONS = {
   },
   maxSessionMemory: GRPC_SESSION_MEMORY_MIB,
   maxSessionInvalidFrames: GRPC_INVALID_FRAMES_MAX,
+  streamResetBurst: GRPC_CANCELS_AT_ONCE_MAX,
+  streamResetRate: GRPC_CANCELS_PER_SECOND_MAX,
 }
 
 export class GrpcDoor {
