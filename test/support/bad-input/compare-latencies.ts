@@ -4,8 +4,9 @@
  *
  * Both loads come at the same steady rate, one that a stranger reaches easily and that leaves this
  * machine's processors room, because callers, zone and measurement share them: with none left, the
- * comparison would be of processors. The bad load is every quick kind at every door by turns, and
- * some callers of each slow kind all the time; the good load is puts and gets. Windows follow each
+ * comparison would be of processors. The bad load is every quick kind at every door by turns, some
+ * callers of each slow kind, and a flood of each kind, thousands of frames, in each window; the good
+ * load is puts and gets. Windows follow each
  * other, good then bad, so that what else the machine does meets both. The noise of a shared
  * machine comes in bursts, so that the best of a few pairs counts; all are printed.
  */
@@ -89,7 +90,9 @@ function goodLoad(client: KuraClient): Load {
 }
 
 function badLoad(table: BadInputTable, places: readonly CellPlace[]): Load {
-  const quick = places.filter(({ cell }) => cell.isSlow !== true)
+  const isFlood = ({ cell }: CellPlace): boolean => cell.requestsEach !== undefined
+  const quick = places.filter((place) => place.cell.isSlow !== true && !isFlood(place))
+  const floods = places.filter((place) => place.cell.isSlow !== true && isFlood(place))
   const slow = places.filter(({ cell }) => cell.isSlow === true)
   const blocks = new BlocksOfKind('bad load')
   const sendOne = async (place: CellPlace, serial: number): Promise<void> => {
@@ -101,9 +104,11 @@ function badLoad(table: BadInputTable, places: readonly CellPlace[]): Load {
       const place = quick[serial % quick.length]
       if (place !== undefined) await sendOne(place, serial)
     },
-    steady: () =>
-      slow.flatMap((place) =>
+    steady: () => [
+      ...floods.map((place) => sendOne(place, 0)),
+      ...slow.flatMap((place) =>
         Array.from({ length: SLOW_CALLERS_OF_KIND }, (_unused, serial) => sendOne(place, serial)),
       ),
+    ],
   }
 }
