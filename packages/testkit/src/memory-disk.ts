@@ -1,14 +1,16 @@
+import { assert, KuraError, type Disk, type DiskLock, type File, type FileStat } from '@kura/core'
+import type { Random } from '@kura/core'
+import { createHash } from 'node:crypto'
+import { MemoryFile, type FailedIo, type FileIoKind } from './memory-file.ts'
 import {
-  assert,
-  KuraError,
-  PAGE_SIZE_BYTES,
-  type Disk,
-  type DiskLock,
-  type File,
-  type FileStat,
-  type Random,
-} from '@kura/core'
-import { MemoryDirectoryInode, MemoryFileInode, type MemoryInode } from './memory-inode.ts'
+  ChangeCounter,
+  MemoryDirectoryInode,
+  MemoryFileInode,
+  type EntryChange,
+  type IsKept,
+  type MemoryInode,
+  type UnsyncedChange,
+} from './memory-inode.ts'
 import { systemError } from './system-error.ts'
 
 export interface MemoryDiskOptions {
@@ -16,40 +18,114 @@ export interface MemoryDiskOptions {
   readonly deviceNumber?: number
 }
 
+export type DiskIoKind =
+  | FileIoKind
+  | 'open'
+  | 'create'
+  | 'readFile'
+  | 'list'
+  | 'stat'
+  | 'makeDirectory'
+  | 'link'
+  | 'rename'
+  | 'unlink'
+  | 'syncDirectory'
+  | 'lock'
+
+/** One step of the system below the port: a file that is written durably is five of them. */
+export interface DiskIo {
+  readonly kind: DiskIoKind
+  readonly path: string
+}
+
+/** Sees each I/O before it takes effect; says how it is to fail, if it is. */
+export type IoWatcher = (io: DiskIo) => FailedIo | undefined
+
+/** After these the disk may hold something else than before. */
+const CHANGING_IO: readonly DiskIoKind[] = [
+  'create',
+  'makeDirectory',
+  'link',
+  'rename',
+  'unlink',
+  'syncDirectory',
+  'file.write',
+  'file.sync',
+  'file.cut',
+]
+
+export function isChangingIo({ kind }: DiskIo): boolean {
+  return CHANGING_IO.includes(kind)
+}
+
 /**
- * A disk in memory that knows which bytes, lengths and directory entries have been synced.
+ * A disk in memory that knows which sectors, lengths and directory entries have been synced.
  * `crash` gives the disk that the next process finds; after it, this one answers EIO to everything.
  */
 export class MemoryDisk implements Disk {
-  readonly #root: MemoryDirectoryInode
+  readonly #counter = new ChangeCounter()
   readonly #totalBytes: number
   readonly #deviceNumber: number
   readonly #locked = new Set<string>()
+  #root: MemoryDirectoryInode
   #dead = false
+  #watcher: IoWatcher | undefined
 
-  constructor(options: MemoryDiskOptions = {}, root = new MemoryDirectoryInode()) {
+  constructor(options: MemoryDiskOptions = {}) {
     this.#totalBytes = options.totalBytes ?? 2 ** 40
     this.#deviceNumber = options.deviceNumber ?? 1
-    this.#root = root
+    this.#root = new MemoryDirectoryInode(this.#counter)
+  }
+
+  /** Of every I/O from now on; undefined: nobody. */
+  watch(watcher: IoWatcher | undefined): void {
+    this.#watcher = watcher
   }
 
   /**
-   * Power off: keeps what was synced; with `torn`, also each page, length and directory change
+   * Power off: keeps what was synced; with `torn`, also each sector, length and directory change
    * that was not, or not, by chance.
    */
   crash(options: { readonly torn?: Random } = {}): MemoryDisk {
     this.#dead = true
-    const root = this.#root.survivor(options.torn, new Map())
-    return new MemoryDisk({ totalBytes: this.#totalBytes, deviceNumber: this.#deviceNumber }, root)
+    const { torn } = options
+    return this.survivor(() => torn !== undefined && torn.next() < 0.5)
+  }
+
+  /** What a crash now would find unsynced, in the order in which it was changed. */
+  unsyncedChanges(): readonly UnsyncedChange[] {
+    const changes: UnsyncedChange[] = []
+    for (const inode of inodesBelow(this.#root)) changes.push(...inode.unsyncedChanges())
+    return changes.sort((a, b) => a.order - b.order)
+  }
+
+  /** What a crash now would leave if it kept these changes; this disk lives on. */
+  survivor(isKept: IsKept): MemoryDisk {
+    const survivor = this.#empty()
+    survivor.#root = this.#root.survivor(survivor.#counter, isKept)
+    return survivor
+  }
+
+  /** The same disk with the same changes unsynced, to crash it later in more than one way. */
+  copy(): MemoryDisk {
+    const copy = this.#empty()
+    copy.#root = this.#root.copy(copy.#counter)
+    return copy
   }
 
   /** The process ends, the system stays up: everything written is kept, the locks are gone. */
   restart(): MemoryDisk {
     this.#dead = true
-    return new MemoryDisk(
-      { totalBytes: this.#totalBytes, deviceNumber: this.#deviceNumber },
-      this.#root,
-    )
+    const next = this.#empty()
+    next.#root = this.#root
+    return next
+  }
+
+  /** Equal for disks that show the same: names, lengths and bytes. */
+  fingerprint(): string {
+    const hash = createHash('sha1')
+    addToHash(this.#root, '', hash)
+    return hash.digest('hex')
   }
 
   /** Flips one bit where the medium keeps it, as rot does. */
@@ -65,7 +141,7 @@ export class MemoryDisk implements Disk {
     path: string,
     options: { readonly mode: 'read' | 'write'; readonly direct: boolean },
   ): Promise<File> {
-    this.#checkAlive(path)
+    this.#meet('open', path)
     return this.#handle(path, this.#file(path), options)
   }
 
@@ -73,41 +149,49 @@ export class MemoryDisk implements Disk {
     path: string,
     options: { readonly allocateBytes: number; readonly direct: boolean },
   ): Promise<File> {
-    this.#checkAlive(path)
+    this.#meet('create', path)
     const { directory, name } = this.#parent(path)
     if (directory.get(name) !== undefined) throw systemError('EEXIST', path)
     const { freeBytes } = await this.space()
     if (options.allocateBytes > freeBytes) throw systemError('ENOSPC', path)
-    const inode = new MemoryFileInode(options.allocateBytes)
+    const inode = new MemoryFileInode(this.#counter, options.allocateBytes)
     directory.apply(new Map([[name, inode]]))
     return this.#handle(path, inode, { mode: 'write', direct: options.direct })
   }
 
   async readFile(path: string): Promise<Buffer> {
-    this.#checkAlive(path)
+    this.#meet('readFile', path)
     return await Promise.resolve(this.#file(path).content())
   }
 
+  /** The steps of the real one, each of which may be the last. */
   async writeFileDurably(path: string, bytes: Uint8Array): Promise<void> {
-    this.#checkAlive(path)
     const { directory, name } = this.#parent(path)
-    const inode = new MemoryFileInode(0)
-    inode.write(bytes, 0)
-    inode.sync()
-    directory.apply(new Map([[name, inode]]))
-    directory.sync()
-    await Promise.resolve()
+    const unfinished = `${path}.new`
+    this.#meet('create', unfinished)
+    const inode = new MemoryFileInode(this.#counter, 0)
+    directory.apply(new Map([[`${name}.new`, inode]]))
+    const file = this.#handle(unfinished, inode, { mode: 'write', direct: false })
+    await file.write([bytes], 0)
+    await file.sync()
+    this.#meet('rename', path)
+    const renamed: EntryChange = new Map([
+      [`${name}.new`, undefined],
+      [name, inode],
+    ])
+    directory.apply(renamed)
+    await this.syncDirectory(parts(path).slice(0, -1).join('/'))
   }
 
   async list(directory: string): Promise<readonly string[]> {
-    this.#checkAlive(directory)
+    this.#meet('list', directory)
     const inode = this.#find(directory)
     if (inode?.kind !== 'directory') throw systemError('ENOENT', directory)
     return await Promise.resolve(inode.names())
   }
 
   async stat(path: string): Promise<FileStat | undefined> {
-    this.#checkAlive(path)
+    this.#meet('stat', path)
     const inode = this.#find(path)
     if (inode === undefined) return undefined
     if (inode.kind === 'directory') return { kind: 'directory', sizeBytes: 0, allocatedBytes: 0 }
@@ -116,15 +200,16 @@ export class MemoryDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    this.#checkAlive(path)
     let directory = this.#root
     for (const name of parts(path)) {
+      this.#meet('makeDirectory', path)
       let next = directory.get(name)
       if (next === undefined) {
-        next = new MemoryDirectoryInode()
+        next = new MemoryDirectoryInode(this.#counter)
         directory.apply(new Map([[name, next]]))
       }
       if (next.kind !== 'directory') throw systemError('ENOTDIR', path)
+      this.#meet('syncDirectory', path)
       directory.sync()
       directory = next
     }
@@ -132,7 +217,7 @@ export class MemoryDisk implements Disk {
   }
 
   async link(existingPath: string, newPath: string): Promise<void> {
-    this.#checkAlive(newPath)
+    this.#meet('link', newPath)
     const inode = this.#file(existingPath)
     const { directory, name } = this.#parent(newPath)
     if (directory.get(name) !== undefined) throw systemError('EEXIST', newPath)
@@ -141,7 +226,7 @@ export class MemoryDisk implements Disk {
   }
 
   async unlink(path: string): Promise<void> {
-    this.#checkAlive(path)
+    this.#meet('unlink', path)
     const { directory, name } = this.#parent(path)
     if (directory.get(name) === undefined) throw systemError('ENOENT', path)
     directory.apply(new Map([[name, undefined]]))
@@ -152,12 +237,19 @@ export class MemoryDisk implements Disk {
     this.#checkAlive(path)
     const inode = this.#find(path)
     if (inode?.kind !== 'directory') throw systemError('ENOENT', path)
+    const failed = this.#watcher?.({ kind: 'syncDirectory', path })
+    if (failed?.isPartial === true) inode.loseUnsynced()
+    if (failed !== undefined) throw systemError(failed.code, path)
     inode.sync()
     await Promise.resolve()
   }
 
   async space(): Promise<{ readonly totalBytes: number; readonly freeBytes: number }> {
-    const usedBytes = usedBytesBelow(this.#root, new Set())
+    const inodes = inodesBelow(this.#root)
+    const usedBytes = inodes.reduce(
+      (sum, inode) => sum + (inode.kind === 'file' ? inode.allocatedBytes : 0),
+      0,
+    )
     const freeBytes = Math.max(0, this.#totalBytes - usedBytes)
     return await Promise.resolve({ totalBytes: this.#totalBytes, freeBytes })
   }
@@ -167,11 +259,11 @@ export class MemoryDisk implements Disk {
   }
 
   async lock(path: string): Promise<DiskLock> {
-    this.#checkAlive(path)
+    this.#meet('lock', path)
     if (this.#locked.has(path)) throw new KuraError('locked', `another process holds ${path}`)
     const { directory, name } = this.#parent(path)
     if (directory.get(name) === undefined) {
-      directory.apply(new Map([[name, new MemoryFileInode(0)]]))
+      directory.apply(new Map([[name, new MemoryFileInode(this.#counter, 0)]]))
     }
     this.#locked.add(path)
     return await Promise.resolve({
@@ -182,13 +274,24 @@ export class MemoryDisk implements Disk {
     })
   }
 
+  #empty(): MemoryDisk {
+    return new MemoryDisk({ totalBytes: this.#totalBytes, deviceNumber: this.#deviceNumber })
+  }
+
   #handle(
     path: string,
     inode: MemoryFileInode,
     options: { readonly mode: 'read' | 'write'; readonly direct: boolean },
   ): File {
-    const checkUse = (): void => this.#checkAlive(path)
-    return new MemoryFile(inode, { ...options, path, checkUse })
+    const checkAlive = (): void => this.#checkAlive(path)
+    const meet = (kind: FileIoKind): FailedIo | undefined => this.#watcher?.({ kind, path })
+    return new MemoryFile(inode, { ...options, path, checkAlive, meet })
+  }
+
+  #meet(kind: DiskIoKind, path: string): void {
+    this.#checkAlive(path)
+    const failed = this.#watcher?.({ kind, path })
+    if (failed !== undefined) throw systemError(failed.code, path)
   }
 
   #checkAlive(path: string): void {
@@ -221,99 +324,33 @@ export class MemoryDisk implements Disk {
   }
 }
 
-interface MemoryFileOptions {
-  readonly path: string
-  readonly mode: 'read' | 'write'
-  readonly direct: boolean
-  readonly checkUse: () => void
-}
-
-/** Every operation settles on a later turn of the event loop, as on a real disk. */
-class MemoryFile implements File {
-  readonly #inode: MemoryFileInode
-  readonly #options: MemoryFileOptions
-  #closed = false
-
-  constructor(inode: MemoryFileInode, options: MemoryFileOptions) {
-    this.#inode = inode
-    this.#options = options
-  }
-
-  async read(target: Uint8Array, offsetBytes: number): Promise<number> {
-    this.#checkAccess([target], offsetBytes)
-    await turn()
-    return this.#inode.read(target, offsetBytes)
-  }
-
-  async write(pieces: readonly Uint8Array[], offsetBytes: number): Promise<void> {
-    assert(this.#options.mode === 'write', 'a file opened to read is not written')
-    this.#checkAccess(pieces, offsetBytes)
-    await turn()
-    this.#options.checkUse()
-    let at = offsetBytes
-    for (const piece of pieces) {
-      this.#inode.write(piece, at)
-      at += piece.length
-    }
-  }
-
-  async sync(): Promise<void> {
-    this.#checkUse()
-    await turn()
-    this.#options.checkUse()
-    this.#inode.sync()
-  }
-
-  async cut(sizeBytes: number): Promise<void> {
-    this.#checkUse()
-    await turn()
-    this.#options.checkUse()
-    this.#inode.cut(sizeBytes)
-  }
-
-  async sizeBytes(): Promise<number> {
-    this.#checkUse()
-    return await Promise.resolve(this.#inode.sizeBytes)
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true
-    await Promise.resolve()
-  }
-
-  #checkUse(): void {
-    assert(!this.#closed, 'a closed file is not used')
-    this.#options.checkUse()
-  }
-
-  /** What O_DIRECT demands: everything aligned to pages. */
-  #checkAccess(pieces: readonly Uint8Array[], offsetBytes: number): void {
-    this.#checkUse()
-    if (!this.#options.direct) return
-    const isAligned =
-      offsetBytes % PAGE_SIZE_BYTES === 0 &&
-      pieces.every(
-        (piece) => piece.byteOffset % PAGE_SIZE_BYTES === 0 && piece.length % PAGE_SIZE_BYTES === 0,
-      )
-    if (!isAligned) throw systemError('EINVAL', this.#options.path)
-  }
-}
-
-async function turn(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve))
-}
-
 function parts(path: string): string[] {
   return path.split('/').filter((name) => name !== '' && name !== '.')
 }
 
-function usedBytesBelow(directory: MemoryDirectoryInode, seen: Set<MemoryInode>): number {
-  let usedBytes = 0
+/** Each once, the directory itself first. */
+function inodesBelow(directory: MemoryDirectoryInode): MemoryInode[] {
+  const inodes = new Set<MemoryInode>([directory])
+  for (const inode of inodes) {
+    if (inode.kind !== 'directory') continue
+    for (const name of inode.names()) {
+      const child = inode.get(name)
+      if (child !== undefined) inodes.add(child)
+    }
+  }
+  return [...inodes]
+}
+
+function addToHash(
+  directory: MemoryDirectoryInode,
+  path: string,
+  hash: ReturnType<typeof createHash>,
+): void {
   for (const name of directory.names()) {
     const inode = directory.get(name)
-    if (inode === undefined || seen.has(inode)) continue
-    seen.add(inode)
-    usedBytes += inode.kind === 'file' ? inode.allocatedBytes : usedBytesBelow(inode, seen)
+    const childPath = `${path}/${name}`
+    if (inode?.kind === 'directory') addToHash(inode, childPath, hash.update(`${childPath}/\n`))
+    else if (inode !== undefined)
+      hash.update(`${childPath} ${inode.sizeBytes}\n`).update(inode.content())
   }
-  return usedBytes
 }
