@@ -25,6 +25,7 @@ import {
   checkKnown,
   checkVersions,
   checkZero,
+  isAllZero,
   FORMAT_VERSION,
   invalid,
   MIN_READER_VERSION,
@@ -102,6 +103,19 @@ export function encodePageZero(page: PageZero, target: Buffer): void {
   writeU64(target, page.capacityBytes, AT.capacity)
   target[AT.checksum] = CHECKSUM_CRC32
   writeCrc(target, AT.crc)
+}
+
+/**
+ * Whether nothing is kept of the fields. A power cut keeps whole sectors of a page that was never
+ * synced, and the CRC lies in another sector than the fields.
+ */
+export function isBlankPageZero(bytes: Buffer): boolean {
+  return isAllZero(bytes.subarray(0, AT.crc))
+}
+
+/** Puts right a page of which such a power cut lost the CRC alone. */
+export function mendTornPageZero(bytes: Buffer): void {
+  if (bytes.readUInt32LE(AT.crc) === 0) writeCrc(bytes, AT.crc)
 }
 
 /** Throws `format-invalid` for damage and `format-too-new` for what this version does not know. */

@@ -420,4 +420,20 @@ describe('publishing', () => {
     await next.close()
     await store.close().catch(() => undefined)
   })
+
+  it('a start clears what a power cut left of a build, whichever sectors it kept', async () => {
+    const memory = await initialise(new MemoryDisk())
+    const { store } = await openStore(memory)
+    await build(store, OTHER)
+    const changes = memory.unsyncedChanges()
+    const firstSectors = changes.filter(({ kind }) => kind === 'sector').slice(0, 2)
+    for (const torn of [[], firstSectors.slice(0, 1), firstSectors.slice(1), firstSectors]) {
+      const disk = memory.survivor((change) => change.kind !== 'sector' || torn.includes(change))
+      const { store: next, events } = await openStore(disk)
+      expect(events).toEqual([{ kind: 'scratch-cleared', path: 'scratch/43.extent' }])
+      await (await build(next, OTHER)).discard()
+      await next.close()
+    }
+    await store.close()
+  })
 })

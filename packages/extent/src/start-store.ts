@@ -2,9 +2,9 @@
 import { PAGE_SIZE_BYTES, type ExtentId } from '@kura/core'
 import { EXTENTS_DIRECTORY, extentIdOfName, SCRATCH_DIRECTORY, scratchPath } from './disk-paths.ts'
 import type { Damage } from './extent-report.ts'
-import { isAllZero } from './format.ts'
 import { isPageZeroOf, loadExtent } from './load-extent.ts'
 import { UNFINISHED_SUFFIX } from './node-disk.ts'
+import { isBlankPageZero, mendTornPageZero } from './page-zero.ts'
 import { removeScratchName } from './extent-file.ts'
 import { reportDamage, withSlab, type StoreContext } from './store-context.ts'
 import type { StoreParts } from './store-parts.ts'
@@ -14,7 +14,7 @@ const LOADS_MAX = 2
 
 /**
  * Clears scratch, the one place that a start may clear: of files that are ours by name and page 0,
- * or in which nothing was written yet. The names in `extents/` are made durable first, because one
+ * also one that a power cut tore, or in which nothing was written yet. The names in `extents/` are made durable first, because one
  * of them may be the other name of such a file.
  */
 export async function clearScratch(context: StoreContext): Promise<void> {
@@ -40,7 +40,9 @@ async function isOwnScratch(context: StoreContext, extentId: ExtentId): Promise<
     return await withSlab(context, PAGE_SIZE_BYTES, async (slab) => {
       const page = slab.bytes.subarray(0, PAGE_SIZE_BYTES).fill(0)
       await file.read(page, 0)
-      return isAllZero(page) || isPageZeroOf(page, extentId, context)
+      if (isBlankPageZero(page)) return true
+      mendTornPageZero(page)
+      return isPageZeroOf(page, extentId, context)
     })
   } finally {
     await file.close()
