@@ -98,6 +98,21 @@ describe('after a failed sync', () => {
     await last.store.close()
   })
 
+  it('a mark that cannot be removed keeps the disk suspect, and the error is one of ours', async () => {
+    const { memory, faulty, store } = await open()
+    faulty.fail({ kind: 'file.sync', path: /43/, code: 'EIO' })
+    await append(store, randomBlock(1, 100), OTHER).catch(() => undefined)
+    await store.close()
+    const sick = new FaultyDisk(memory.restart())
+    const { store: next } = await openStore(sick)
+    sick.fail({ kind: 'unlink', path: /SUSPECT/, code: 'EROFS' })
+    await expect(next.verifyFromMedia()).rejects.toMatchObject({ code: 'disk-error' })
+    expect(next.suspect).toBe(true)
+    await next.verifyFromMedia()
+    expect(next.suspect).toBe(false)
+    await next.close()
+  })
+
   it('damage on the media keeps the disk suspect', async () => {
     const { memory, faulty, store } = await open()
     const offsetBytes = await append(store, randomBlock(0, 5000))

@@ -119,12 +119,15 @@ export class DiskHealth {
 
   /**
    * After everything was read from media and found whole, with the count from before the reading.
-   * Durable: the mark is gone, unless a sync has failed since, which the reading says nothing of.
+   * Throws `disk-error`, `disk-suspect`: the suspicion stands. Durable: the mark is gone, unless a
+   * sync has failed since, which the reading says nothing of.
    */
   async liftSuspicion(failedSyncCount: number): Promise<void> {
     const lifting = this.#marking.then(() => this.#lift(failedSyncCount))
     this.#marking = lifting.catch(() => undefined)
-    await lifting
+    await lifting.catch((error: unknown) => {
+      throw diskFailure(error, 'the mark of a suspicion could not be removed')
+    })
   }
 
   async #lift(failedSyncCount: number): Promise<void> {

@@ -60,7 +60,9 @@ export class ExtentStore {
    * frozen.
    */
   static async open(options: ExtentStoreOptions): Promise<ExtentStore> {
-    const lock = await options.disk.lock(LOCK_PATH)
+    const lock = await options.disk.lock(LOCK_PATH).catch((error: unknown) => {
+      throw diskFailure(error, 'the disk could not be locked')
+    })
     let parts: StoreParts | undefined
     try {
       const identity = await readIdentity(options.disk, options.expected)

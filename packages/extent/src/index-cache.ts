@@ -25,6 +25,11 @@ export class IndexCache {
     return await loading
   }
 
+  /** The next reader loads it anew. */
+  forget(extentId: ExtentId): void {
+    this.#indexes.delete(extentId)
+  }
+
   #load(extentId: ExtentId, load: () => Promise<RecordIndex>): Promise<RecordIndex> {
     const loading = load()
     this.#loading.set(extentId, loading)

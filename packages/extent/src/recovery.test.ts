@@ -266,6 +266,13 @@ function forgedRecord(pageOfCarrier: number): { page: Buffer } {
 }
 
 describe('a start that fails', () => {
+  it('says so with an error of ours, also where the lock cannot be looked at', async () => {
+    const disk = new FaultyDisk(await initialise(new MemoryDisk()))
+    disk.fail({ kind: 'lock', code: 'EROFS' })
+    await expect(openStore(disk)).rejects.toMatchObject({ code: 'disk-error' })
+    await (await openStore(disk)).store.close()
+  })
+
   it('keeps the lock until nothing of it works on the disk any more', async () => {
     const memory = await initialise(new MemoryDisk())
     const { store } = await openStore(memory)

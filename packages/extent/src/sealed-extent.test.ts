@@ -64,3 +64,29 @@ it('a block that another extent holds is unknown here', async () => {
   await expect(located).rejects.toMatchObject({ code: 'record-unknown' })
   await store.close()
 })
+
+it('an index that is not read for another reason than damage is an error of the disk', async () => {
+  const { faulty, store, extentId, hash } = await prepareOne()
+  faulty.fail({ kind: 'file.read', path: /extent/, code: 'ENOMEM', lasts: 'for-ever' })
+  await expect(store.locate(extentId, hash)).rejects.toMatchObject({ code: 'disk-error' })
+  faulty.heal()
+  expect(await store.locate(extentId, hash)).toMatchObject({ hash })
+  await store.close()
+})
+
+it('where neither index nor records can be read, a block is not called unknown', async () => {
+  const { faulty, store, extentId, hash } = await prepareOne()
+  faulty.fail({ kind: 'file.read', path: /extent/, code: 'EIO', lasts: 'for-ever' })
+  await expect(store.locate(extentId, hash)).rejects.toMatchObject({ code: 'record-damaged' })
+  faulty.heal()
+  expect(await store.locate(extentId, hash)).toMatchObject({ hash })
+  await store.close()
+})
+
+async function prepareOne() {
+  const prepared = await prepare({})
+  const [[extentId, blocks] = []] = prepared.blocksOf
+  const hash = blocks?.[0]?.hash
+  if (extentId === undefined || hash === undefined) throw new Error('there are four extents')
+  return { ...prepared, extentId, hash }
+}

@@ -4,12 +4,13 @@
  */
 import {
   BLOCK_SIZE_BYTES_MAX,
+  KuraError,
   PAGE_SIZE_BYTES,
   type BlockHash,
   type RecordSummary,
 } from '@kura/core'
 import { crc32 } from 'node:zlib'
-import { diskFailure } from './disk-failure.ts'
+import { diskFailure, systemCode } from './disk-failure.ts'
 import { recordUnknown, type Extent } from './extent.ts'
 import type { ExtentReport } from './extent-report.ts'
 import { scanRecords } from './extent-scanner.ts'
@@ -41,6 +42,8 @@ export class SealedExtent implements Extent {
   readonly lastWrittenAtMs: number
   readonly #context: StoreContext
   #sum: RecordSum
+  /** The index was rebuilt, and not every record could be read. */
+  #lacksRecords = false
 
   private constructor(context: StoreContext, options: SealedExtentOptions, sum: RecordSum) {
     this.page = options.page
@@ -83,8 +86,13 @@ export class SealedExtent implements Extent {
 
   async find(hash: BlockHash): Promise<RecordLocation> {
     const location = (await this.index()).find(hash)
-    if (location === undefined) throw recordUnknown(this.page, hash)
-    return location
+    if (location !== undefined) return location
+    if (!this.#lacksRecords) throw recordUnknown(this.page, hash)
+    // That it was not found says nothing. The medium may be readable again for the next who asks.
+    this.#context.indexes.forget(this.page.extentId)
+    throw new KuraError('record-damaged', 'not among the records that can be read', {
+      details: { extentId: this.page.extentId, hash },
+    })
   }
 
   async listRecords(): Promise<readonly RecordSummary[]> {
@@ -98,6 +106,7 @@ export class SealedExtent implements Extent {
 
   async #loadIndex(): Promise<RecordIndex> {
     const { footer } = this
+    this.#lacksRecords = false
     if (footer === undefined) return await this.#rebuildIndex()
     const bytes = await this.#readIndex(footer)
     if (bytes !== undefined) return new RecordIndex(bytes, footer.recordCount)
@@ -123,7 +132,8 @@ export class SealedExtent implements Extent {
         }
       })
     } catch (error) {
-      if (diskFailure(error, '').code !== 'disk-error') throw error
+      // Anything else, a want of descriptors for one, is no damage.
+      if (systemCode(error) !== 'EIO') throw diskFailure(error, 'a record index was not read')
       return undefined
     }
     return crc32(index) === footer.indexCrc ? index : undefined
@@ -132,11 +142,16 @@ export class SealedExtent implements Extent {
   async #rebuildIndex(): Promise<RecordIndex> {
     const { page, path, footer, lengthBytes } = this
     const endOffsetBytes = footer?.indexOffsetBytes ?? lengthBytes - PAGE_SIZE_BYTES
-    const scan = await withSlab(this.#context, BLOCK_SIZE_BYTES_MAX, (slab) =>
+    const scan = withSlab(this.#context, BLOCK_SIZE_BYTES_MAX, (slab) =>
       this.#context.files.use(path, true, (file) =>
         scanRecords({ file, owner: page, endOffsetBytes, slab }),
       ),
     )
-    return await scan.table.toIndex()
+    const { table, holes } = await scan.catch((error: unknown) => {
+      throw diskFailure(error, 'a record index could not be read or rebuilt')
+    })
+    this.#lacksRecords =
+      footer === undefined ? holes.length > 0 : table.recordCount < footer.recordCount
+    return await table.toIndex()
   }
 }
