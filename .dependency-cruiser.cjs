@@ -55,8 +55,8 @@ const folderOf = Object.fromEntries(
   Object.keys(MAY_IMPORT).map((folder) => [folder.split('/').at(-1), folder]),
 )
 
-/** Tests may also use the test kit and what their package would not. */
-const TEST_FILES = '\\.(test|bench)\\.ts$'
+/** Tests, and what they share, may also use the test kit and what their package would not. */
+const TEST_FILES = '\\.(test|bench)\\.ts$|/src/testing/'
 
 const layers = Object.entries(MAY_IMPORT)
   .filter(([, allowed]) => !allowed.includes('*'))
