@@ -103,7 +103,11 @@ function buildDatabase(path: string, genesis: Genesis, migrations: readonly Migr
 
 /** Publishing never replaces: `link` refuses a name that is taken. */
 function publish(scratchPath: string, path: string): void {
-  assert(!existsSync(`${scratchPath}-wal`), 'a closed database has no log')
+  if (existsSync(`${scratchPath}-wal`)) {
+    throw new KuraError('disk-error', 'the log of a new database could not be written back', {
+      details: { path },
+    })
+  }
   try {
     linkSync(scratchPath, path)
   } catch (error) {

@@ -1,8 +1,10 @@
 /** Opens a database that genesis made, and refuses everything else before it writes a byte. */
 import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type Database from 'better-sqlite3'
-import { KuraError } from '@kura/core'
+import { assert, KuraError } from '@kura/core'
 import { configureConnection, openConnection } from './connection.ts'
+import { syncDirectory } from './durable-directory.ts'
 import { checkIdentity, readGenesis, type DatabaseIdentity } from './genesis.ts'
 import { KuraDatabase } from './kura-database.ts'
 import { applyMigration, checkMigrations, type Migration } from './migrations.ts'
@@ -54,12 +56,25 @@ function openExisting(options: OpenDatabaseOptions): KuraDatabase {
     const missing = checkMigrations(connection, options.migrations)
     if (options.verify === true) checkStructure(connection)
     configureConnection(connection, { cacheBytes: options.cacheBytes ?? CACHE_BYTES })
+    keepLogName(connection, options.path)
     applyMissing(connection, missing)
     return new KuraDatabase({ connection, path: options.path, genesis })
   } catch (error) {
     connection.close()
     throw error
   }
+}
+
+/**
+ * SQLite makes the log when it is opened, syncs the directory with the first commit, and does not
+ * look whether that failed: a power cut could then take the log with every commit since. From here
+ * until it is closed the connection keeps the log that it has.
+ */
+function keepLogName(connection: Database.Database, path: string): void {
+  // A read, because a database that has just been put into this mode has no log yet.
+  connection.pragma('schema_version')
+  assert(existsSync(`${path}-wal`), 'an open database has its log')
+  syncDirectory(dirname(path))
 }
 
 function checkStructure(connection: Database.Database): void {
