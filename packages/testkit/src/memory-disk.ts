@@ -1,6 +1,13 @@
-import { assert, KuraError, type Disk, type DiskLock, type File, type FileStat } from '@kura/core'
-import type { Random } from '@kura/core'
 import { createHash } from 'node:crypto'
+import {
+  assert,
+  KuraError,
+  type Disk,
+  type DiskLock,
+  type File,
+  type FileStat,
+  type Random,
+} from '@kura/core'
 import { MemoryFile, type FailedIo, type FileIoKind } from './memory-file.ts'
 import {
   ChangeCounter,

@@ -1,0 +1,18 @@
+/** Goal and method: `check-store-io.ts` of the test kit. */
+import { join } from 'node:path'
+import { runWithWatchedIo, type StoreIoCounts } from '@kura/testkit'
+import { expect, it } from 'vitest'
+
+const PROGRAM = join(import.meta.dirname, '../testing/index-store-io.ts')
+
+it(
+  'whichever call fails, wherever the power is cut: the index is as before or after',
+  { timeout: 600_000 },
+  async () => {
+    const counts = JSON.parse(await runWithWatchedIo(PROGRAM)) as StoreIoCounts
+    process.stdout.write(`failed I/O of the block index: ${JSON.stringify(counts)}\n`)
+    expect(counts.operations).toBe(7)
+    expect(counts.faults).toBeGreaterThan(100)
+    expect(counts.powerCuts).toBeGreaterThan(100)
+  },
+)

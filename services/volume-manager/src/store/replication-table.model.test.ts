@@ -1,0 +1,308 @@
+/**
+ * Goal: whatever the leader of a cell does to its table, and wherever its process ends, the table
+ * holds exactly what was committed, issues no id twice, and obeys the newest leader alone.
+ *
+ * Method: random commands of fast-check on the table and on a model in plain maps, with real files.
+ * A crash opens a copy of the files as they are. After each take-over all volumes are compared.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  isKuraError,
+  parseCellId,
+  parseDiskUuid,
+  parseOsdId,
+  parsePocketId,
+  parseZoneId,
+  type ExtentId,
+  type ExtentState,
+  type VolumeId,
+  type VolumeState,
+} from '@kura/core'
+import type { KuraDatabase } from '@kura/database'
+import { SeededRandom, surviveCrash, temporaryDirectory } from '@kura/testkit'
+import fc from 'fast-check'
+import { afterAll, expect, it } from 'vitest'
+import {
+  initialiseReplicationTable,
+  openReplicationDatabase,
+  ReplicationTable,
+  type TablePlace,
+} from './replication-table.ts'
+
+const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 400 : 25
+const SEED = Number(process.env['KURA_MODEL_SEED'] ?? 1)
+const CELL = parseCellId(3)
+const DISKS = [1, 2, 3].map((digit) => parseDiskUuid(`00000000-0000-4000-8000-00000000000${digit}`))
+const DIGEST = 'ab'.repeat(32)
+const counts = { sequences: 0, commands: 0, openings: 0 }
+
+interface ModelVolume {
+  state: VolumeState
+  changedVersion: number
+  readonly extents: Map<ExtentId, ExtentState>
+}
+
+class Life {
+  readonly #volumes = new Map<VolumeId, ModelVolume>()
+  readonly #issued = new Set<number>()
+  #version = 0
+  #epoch = 0
+  #place: TablePlace
+  #database: KuraDatabase
+  #table: ReplicationTable
+
+  constructor(root: string) {
+    const dataDir = join(root, `life-${counts.sequences}`)
+    mkdirSync(dataDir)
+    const [pocket, zone] = [parsePocketId('test'), parseZoneId('a')]
+    this.#place = { dataDir, pocket, zone, cellId: CELL, verify: true }
+    initialiseReplicationTable(this.#place, new SeededRandom(1))
+    this.#database = openReplicationDatabase(this.#place)
+    this.#table = this.#takeOver()
+    const domains = { rack: 'r', power: 'p', vendor: 'v', firmware: 'f' }
+    for (const [index, diskUuid] of DISKS.entries()) {
+      const osdId = parseOsdId(index + 1)
+      this.#table.disks.put({ diskUuid, osdId, domains, state: 'in-service' })
+      this.#version += 1
+    }
+  }
+
+  insert(): void {
+    const volumeId = this.#issue(this.#table.ids.nextVolumeId())
+    const extents = DISKS.map((diskUuid) => ({
+      extentId: this.#issue(this.#table.ids.nextExtentId()),
+      diskUuid,
+    }))
+    this.#table.volumes.insertCreating({
+      volumeId,
+      bucketId: this.#issue(this.#table.ids.nextBucketId()),
+      salt: '0123456789abcdef',
+      capacityBytes: 1 << 28,
+      orderId: this.#issue(this.#table.ids.nextOrderId()),
+      extents,
+    })
+    this.#version += 1
+    this.#volumes.set(volumeId, {
+      state: 'creating',
+      changedVersion: this.#version,
+      extents: new Map(extents.map(({ extentId }) => [extentId, 'building'])),
+    })
+  }
+
+  markOpen(nth: number): void {
+    this.#step(nth, 'creating', (id, volume) => {
+      this.#table.volumes.markOpen(id)
+      return () => become(volume, { state: 'open', from: 'building', to: 'in-force' })
+    })
+  }
+
+  markFailed(nth: number): void {
+    this.#step(nth, 'creating', (id, volume) => {
+      this.#table.volumes.markFailed(id)
+      return () => become(volume, { state: 'retired', from: 'building', to: 'retired' })
+    })
+  }
+
+  markClosing(nth: number): void {
+    this.#step(nth, 'open', (id, volume) => {
+      this.#table.volumes.markClosing(id, 'full')
+      return () => (volume.state = 'closing')
+    })
+  }
+
+  addIntent(nth: number): void {
+    const extentId = this.#issue(this.#table.ids.nextExtentId())
+    const orderId = this.#issue(this.#table.ids.nextOrderId())
+    this.#step(nth, 'closing', (volumeId, volume) => {
+      const diskUuid = DISKS[nth % DISKS.length] ?? parseDiskUuid('')
+      this.#table.volumes.addIntent({ volumeId, extentId, diskUuid, orderId })
+      return () => volume.extents.set(extentId, 'building')
+    })
+  }
+
+  /** What is still being built stays out of force; of the others every third is a source. */
+  markClosed(nth: number): void {
+    this.#step(nth, 'closing', (volumeId, volume) => {
+      const states = [...volume.extents].map(([extentId, state], index) => {
+        const other = state === 'building' ? 'retired' : index % 3 === 2 ? 'source' : 'in-force'
+        const next: ExtentState = index === 0 ? 'in-force' : other
+        return [extentId, next] as const
+      })
+      const extents = states.map(([extentId, state]) => ({
+        extentId,
+        state,
+        diskUuid: DISKS[0] ?? parseDiskUuid(''),
+        lengthBytes: 8192,
+      }))
+      this.#table.volumes.markClosed({ volumeId, digest: DIGEST, recordCount: 7, extents })
+      return () => {
+        volume.state = 'closed'
+        for (const [extentId, state] of states) volume.extents.set(extentId, state)
+      }
+    })
+  }
+
+  putInForce(nth: number): void {
+    this.#step(nth, 'closed', (volumeId, volume) => {
+      const [extentId] = [...volume.extents.keys()].slice(-1)
+      if (extentId === undefined) throw new Error('a volume has extents')
+      this.#table.volumes.putInForce({ volumeId, extentId, lengthBytes: 4096 })
+      return () => volume.extents.set(extentId, 'in-force')
+    })
+  }
+
+  /** Another leader takes over; the one before is refused. */
+  depose(): void {
+    const deposed = this.#table
+    this.#table = this.#takeOver()
+    expect(codeOf(() => deposed.disks.setStates([]))).toBe('stale-epoch')
+    this.compare()
+  }
+
+  reopen(): void {
+    this.close()
+    this.#openAgain(this.#place.dataDir)
+  }
+
+  crash(): void {
+    const survivor = surviveCrash(this.#place.dataDir)
+    this.close()
+    this.#openAgain(survivor)
+  }
+
+  checkpoint(): void {
+    this.#database.checkpoint()
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  compare(): void {
+    const { volumes } = this.#table
+    expect(this.#table.version).toBe(this.#version)
+    const states: Record<string, number> = {}
+    for (const [volumeId, { state, extents }] of this.#volumes) {
+      states[state] = (states[state] ?? 0) + 1
+      const found = volumes.get(volumeId)
+      expect(found?.state).toBe(state)
+      expect(new Map(found?.extents.map((one) => [one.extentId, one.state]))).toEqual(extents)
+      expect(found?.digest).toBe(state === 'closed' ? DIGEST : '')
+    }
+    expect(volumes.countByState()).toMatchObject(states)
+    const half = Math.floor(this.#version / 2)
+    const changed = volumes.changedSince(half, { limit: 1000 }).map(({ volumeId }) => volumeId)
+    const expected = [...this.#volumes].filter(([, one]) => one.changedVersion > half)
+    expect(new Set(changed)).toEqual(new Set(expected.map(([volumeId]) => volumeId)))
+  }
+
+  #step(
+    nth: number,
+    needs: VolumeState,
+    change: (volumeId: VolumeId, volume: ModelVolume) => () => void,
+  ): void {
+    const chosen = [...this.#volumes][nth % Math.max(1, this.#volumes.size)]
+    if (chosen === undefined) return
+    const [volumeId, volume] = chosen
+    if (volume.state !== needs) {
+      expect(codeOf(() => change(volumeId, volume))).toBe('state-conflict')
+      return
+    }
+    change(volumeId, volume)()
+    this.#version += 1
+    volume.changedVersion = this.#version
+  }
+
+  #issue<Id extends number>(id: Id): Id {
+    if (this.#issued.has(id)) throw new Error(`id ${id} was issued twice`)
+    this.#issued.add(id)
+    return id
+  }
+
+  #openAgain(dataDir: string): void {
+    this.#place = { ...this.#place, dataDir }
+    this.#database = openReplicationDatabase(this.#place)
+    this.#table = this.#takeOver()
+    this.compare()
+  }
+
+  #takeOver(): ReplicationTable {
+    counts.openings += 1
+    const table = ReplicationTable.takeOver(this.#database, CELL)
+    this.#epoch += 1
+    expect(table.epoch).toBe(this.#epoch)
+    return table
+  }
+}
+
+function become(
+  volume: ModelVolume,
+  change: { readonly state: VolumeState; readonly from: ExtentState; readonly to: ExtentState },
+): void {
+  volume.state = change.state
+  for (const [extentId, state] of volume.extents) {
+    if (state === change.from) volume.extents.set(extentId, change.to)
+  }
+}
+
+function codeOf(work: () => unknown): string | undefined {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    if (isKuraError(error)) return error.code
+    throw error
+  }
+}
+
+function command(name: string, act: (life: Life) => void): fc.Command<object, Life> {
+  return {
+    check: () => true,
+    run: (_model, life) => {
+      counts.commands += 1
+      act(life)
+    },
+    toString: () => name,
+  }
+}
+
+const nths = fc.nat(5)
+const COMMANDS: fc.Arbitrary<fc.Command<object, Life>>[] = [
+  fc.constant(command('insert', (life) => life.insert())),
+  nths.map((nth) => command(`open ${nth}`, (life) => life.markOpen(nth))),
+  nths.map((nth) => command(`closing ${nth}`, (life) => life.markClosing(nth))),
+  nths.map((nth) => command(`intent ${nth}`, (life) => life.addIntent(nth))),
+  nths.map((nth) => command(`closed ${nth}`, (life) => life.markClosed(nth))),
+  nths.map((nth) => command(`in force ${nth}`, (life) => life.putInForce(nth))),
+  nths.map((nth) => command(`failed ${nth}`, (life) => life.markFailed(nth))),
+  fc.constant(command('compare', (life) => life.compare())),
+  fc.constant(command('checkpoint', (life) => life.checkpoint())),
+  fc.constant(command('depose', (life) => life.depose())),
+  fc.constant(command('reopen', (life) => life.reopen())),
+  fc.constant(command('crash', (life) => life.crash())),
+]
+
+it(
+  'the replication table is as its model, and no crash shows',
+  { timeout: 3_600_000 },
+  async () => {
+    await using root = await temporaryDirectory()
+    const commands = fc.commands(COMMANDS, { maxCommands: 80, size: 'max' })
+    const property = fc.property(commands, (sequence) => {
+      counts.sequences += 1
+      const life = new Life(root.path)
+      try {
+        fc.modelRun(() => ({ model: {}, real: life }), sequence)
+        life.crash()
+      } finally {
+        life.close()
+      }
+    })
+    fc.assert(property, { numRuns: RUNS, seed: SEED })
+  },
+)
+
+afterAll(() => {
+  process.stdout.write(`model of the replication table: ${JSON.stringify(counts)}, seed ${SEED}\n`)
+})
