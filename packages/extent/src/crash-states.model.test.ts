@@ -8,7 +8,7 @@
  * every change of the disk; of the 512-byte sectors, lengths and directory entries that no sync
  * covered, every subset is kept, where they are at most ten; of more, every prefix, every single
  * omission and 256 samples. Each disk is opened and compared with the model; of these starts one in
- * 32 (in the long run one in 16) is cut short in all the same ways, and the next one must show
+ * 32 (in the long run one in 64) is cut short in all the same ways, and the next one must show
  * the same. Disks with equal content are opened once.
  */
 import { listCrashStates, isChangingIo, type MemoryDisk } from '@kura/testkit'
@@ -29,7 +29,7 @@ import {
 const IS_LONG = process.env['KURA_MODEL_EFFORT'] === 'long'
 const LENGTH_MAX = IS_LONG ? 3 : 2
 /** One in so many starts is cut short. */
-const CUT_SHARE = IS_LONG ? 16 : 32
+const CUT_SHARE = IS_LONG ? 64 : 32
 const SEED = 1
 const LIMITS = { exhaustiveMax: 10, sampleCount: 256, seed: SEED }
 const STRANGER = randomBlock(9999, 10)

@@ -4,7 +4,7 @@
  *
  * Method: fast-check runs random commands on a store and on the model of `extent-model.ts`, which
  * is little more than the list of what was answered; they are compared after each start. Without
- * faults every call must do what the model says; with faults it may fail, but not lie. What fails is
+ * faults every call must do what the model says; with faults it may fail, but not lie. A failure is
  * shrunk and told with its seed and path.
  */
 import { MemoryDisk } from '@kura/testkit'
@@ -20,7 +20,7 @@ import {
   type LivingStore,
 } from './testing/store-commands.ts'
 
-const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 1500 : 60
+const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 600 : 60
 const SEED = Number(process.env['KURA_MODEL_SEED'] ?? 1)
 let sequenceCount = 0
 

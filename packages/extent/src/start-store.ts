@@ -14,8 +14,8 @@ const LOADS_MAX = 2
 
 /**
  * Clears scratch, the one place that a start may clear: of files that are ours by name and page 0,
- * also one that a power cut tore, or in which nothing was written yet. The names in `extents/` are made durable first, because one
- * of them may be the other name of such a file.
+ * also one that a power cut tore, or in which nothing was written yet. The names in `extents/` are
+ * made durable first, because one of them may be the other name of such a file.
  */
 export async function clearScratch(context: StoreContext): Promise<void> {
   const names = await context.disk.list(SCRATCH_DIRECTORY)

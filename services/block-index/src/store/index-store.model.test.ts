@@ -20,7 +20,7 @@ import type { RecordedBlock } from './index-store.ts'
 import { databaseIdentity, databasePath, MIGRATIONS } from './schema.ts'
 import { SqliteIndexStore } from './sqlite-index-store.ts'
 
-const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 400 : 25
+const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 250 : 25
 const SEED = Number(process.env['KURA_MODEL_SEED'] ?? 1)
 const IDENTITY = databaseIdentity({ pocket: parsePocketId('local'), zone: parseZoneId('a') })
 const T_MIN_MS = 1000

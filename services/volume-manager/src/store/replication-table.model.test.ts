@@ -30,7 +30,7 @@ import {
   type TablePlace,
 } from './replication-table.ts'
 
-const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 400 : 25
+const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 250 : 25
 const SEED = Number(process.env['KURA_MODEL_SEED'] ?? 1)
 const CELL = parseCellId(3)
 const DISKS = [1, 2, 3].map((digit) => parseDiskUuid(`00000000-0000-4000-8000-00000000000${digit}`))

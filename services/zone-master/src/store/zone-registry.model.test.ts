@@ -19,7 +19,7 @@ import { hasChanges, planReport } from '../plan-report.ts'
 import { databaseIdentity, databasePath, MIGRATIONS } from './schema.ts'
 import { ZoneRegistry } from './zone-registry.ts'
 
-const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 400 : 25
+const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 250 : 25
 const SEED = Number(process.env['KURA_MODEL_SEED'] ?? 1)
 const IDENTITY = databaseIdentity({ pocket: parsePocketId('test'), zone: parseZoneId('a') })
 const CELLS = [1, 2].map((id) => parseCellId(id))
