@@ -49,7 +49,11 @@ const SEAM_OWNERS = {
     'services/frontend/src/grpc/**',
     'services/frontend/src/http/**',
   ],
-  processes: ['packages/extent/src/node-disk.ts', 'packages/cli/src/service-programs.ts'],
+  processes: [
+    'packages/extent/src/node-disk.ts',
+    'packages/database/src/read-from-medium.ts',
+    'packages/cli/src/service-programs.ts',
+  ],
 }
 
 /** A message is for people; code decides on `code`. */

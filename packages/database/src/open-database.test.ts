@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -33,6 +33,7 @@ const second: Migration = {
   sql: 'alter table things add column colour text',
 }
 const random = new SeededRandom(1)
+const LARGE_BYTES = 4 * 1024 * 1024
 
 let directory: string
 let path: string
@@ -185,3 +186,21 @@ it('verification finds a damaged page', () => {
   writeFileSync(path, bytes)
   expect(() => open({ verify: true })).toThrow(expect.objectContaining({ code: 'format-invalid' }))
 })
+
+it('what a process reads at its start comes from the medium and not from the page cache', () => {
+  const writer = open()
+  const insert = writer.prepare('insert into things (text) values (?)')
+  writer.transaction(() => insert.run('x'.repeat(LARGE_BYTES)))
+  writer.close()
+  readFileSync(path)
+  expect(cachedBytes(path)).toBeGreaterThan(LARGE_BYTES)
+  const reader = open()
+  expect(cachedBytes(path)).toBeLessThan(LARGE_BYTES / 2)
+  reader.close()
+})
+
+/** Of the file, in the page cache. */
+function cachedBytes(file: string): number {
+  const args = ['--bytes', '--noheadings', '--output', 'RES', file]
+  return Number(execFileSync('fincore', args, { encoding: 'utf8' }))
+}

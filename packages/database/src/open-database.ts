@@ -8,6 +8,7 @@ import { syncDirectory } from './durable-directory.ts'
 import { checkIdentity, readGenesis, type DatabaseIdentity } from './genesis.ts'
 import { KuraDatabase } from './kura-database.ts'
 import { applyMigration, checkMigrations, type Migration } from './migrations.ts'
+import { readFromMedium } from './read-from-medium.ts'
 import { toDatabaseError } from './sqlite-errors.ts'
 
 const LOCK_TIMEOUT_MS = 1_000
@@ -28,7 +29,7 @@ export interface OpenDatabaseOptions {
 /**
  * Opens the database, as its only owner. Throws `genesis-missing`, `identity-mismatch`,
  * `format-too-new`, `format-invalid`, `locked`, `disk-error`.
- * Durable: migrations that were missing.
+ * Durable: everything that the database says from now on, and migrations that were missing.
  */
 export function openDatabase(options: OpenDatabaseOptions): KuraDatabase {
   if (!existsSync(options.path)) {
@@ -37,6 +38,7 @@ export function openDatabase(options: OpenDatabaseOptions): KuraDatabase {
       hint: 'a new service runs `init` once; a lost database is restored from its backup',
     })
   }
+  readFromMedium(options.path)
   try {
     return openExisting(options)
   } catch (error) {
