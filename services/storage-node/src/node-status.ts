@@ -50,12 +50,13 @@ export function describeNode(node: RunningNode, space: DiskSpace) {
 /** Why this node should get no puts; empty when it should. */
 export function readinessOf(
   store: ExtentStore | undefined,
-  options: { readonly stopping: boolean },
+  options: { readonly stopping: boolean; readonly serving: boolean },
 ): readonly ReadinessReason[] {
   if (options.stopping) return [{ code: 'stopping', message: 'The node is stopping.' }]
   if (store === undefined) {
     return [{ code: 'recovering', message: 'Extents left unsealed are being scanned.' }]
   }
+  if (!options.serving) return [{ code: 'starting', message: 'The listeners are being opened.' }]
   const reasons: ReadinessReason[] = []
   if (store.suspect) {
     reasons.push({ code: 'suspect', message: 'A sync failed; run kura disk verify.' })

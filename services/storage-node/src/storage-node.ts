@@ -151,7 +151,11 @@ export class StorageNode implements Service {
     this.#admin = await AdminServer.listen({
       address: this.#config.adminAddress,
       metrics: this.#metrics.metrics,
-      readiness: () => readinessOf(this.#store, { stopping: this.#stopping }),
+      readiness: () =>
+        readinessOf(this.#store, {
+          stopping: this.#stopping,
+          serving: this.#announcement !== undefined,
+        }),
     })
   }
 
