@@ -9,8 +9,8 @@ import { hashOf } from './testing/http-caller.ts'
 
 let zone: FakeZone | undefined
 
-async function start(): Promise<FakeZone> {
-  zone = await FakeZone.start()
+async function start(options: Parameters<typeof FakeZone.start>[0] = {}): Promise<FakeZone> {
+  zone = await FakeZone.start(options)
   return zone
 }
 
@@ -42,6 +42,20 @@ it('a hash that the index does not have is not found', async () => {
   const answer = await at.get('ab'.repeat(32))
   expect(answer.status).toBe(404)
   expect(answer.json['code']).toBe('not-found')
+})
+
+it('a get that finds no buffer and a full line is refused before the index is asked', async () => {
+  const settings = { KURA_FRONTEND_LARGE_SLABS: '2', KURA_FRONTEND_ADMISSION_WAITERS: '0' }
+  const at = await start({ settings })
+  const gate = Promise.withResolvers<void>()
+  for (const node of at.nodes) node.writeDelay = async () => await gate.promise
+  const puts = Array.from({ length: 2 }, () => at.put(randomBytes(1000)))
+  await expect.poll(async () => await at.metrics()).toContain('kura_frontend_slabs_used 2')
+  // Nobody has ever put this one, and nobody finds that out now.
+  expect((await at.get('ab'.repeat(32))).json['code']).toBe('overloaded')
+  gate.resolve()
+  for (const put of puts) expect((await put).status).toBe(201)
+  expect((await at.get('ab'.repeat(32))).json['code']).toBe('not-found')
 })
 
 it('one readable copy of three is enough, whichever it is', async () => {

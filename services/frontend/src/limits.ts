@@ -8,6 +8,12 @@ import { CELL_BUCKETS_MAX, KIB, MIB } from '@kura/core'
 export const ACTIVE_CLIENT_SLACK_MS = 1_000
 /** Clients whose share is kept apart; of more, those that asked longest ago lose theirs. */
 export const ACTIVE_CLIENTS_MAX = 1024
+/**
+ * A client whose body was too slow comes last for so long: again and again it would hold a buffer
+ * for a whole window. Not for long, since a busy frontend may have been what was slow.
+ */
+export const SLOW_CLIENT_MS = 10_000
+export const SLOW_CLIENTS_MAX = 1024
 /** A volume on which a write failed gets no puts from this frontend for so long. */
 export const AVOID_VOLUME_MS = 30_000
 /** The same where a node only had too much to do. */

@@ -1,9 +1,10 @@
 /** The put path of a real frontend against fakes of everything behind it, on real sockets. */
 import { randomBytes } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import { afterEach, expect, it } from 'vitest'
 import { BLOCK_SIZE_BYTES_MAX, MIB, type ErrorCode } from '@kura/core'
 import { SystemClock } from '@kura/runtime'
-import { BlockClient } from '@kura/transport'
+import { BlockClient, PASSED_ON_RATE_WINDOW_MS } from '@kura/transport'
 import { FakeZone } from './testing/fake-zone.ts'
 import { hashOf, type HttpAnswer } from './testing/http-caller.ts'
 
@@ -21,6 +22,50 @@ afterEach(async () => {
   zone = undefined
   expect(metrics).toMatch(/kura_frontend_slabs_used 0\n/)
 })
+
+/** As the machine tells it, and so much further. */
+class ClockAhead extends SystemClock {
+  aheadMs = 0
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.aheadMs
+  }
+}
+
+/** Puts over the block door whose second half comes when told. */
+class BlockCaller {
+  readonly #address: string
+  readonly #client = new BlockClient({
+    hello: { pocket: '', zone: '', role: 'client' },
+    clock: new SystemClock(),
+  })
+
+  constructor(address: string) {
+    this.#address = address
+  }
+
+  async begin(bytes: Buffer) {
+    const hash = Buffer.from(hashOf(bytes), 'hex')
+    const sizeBytes = bytes.length
+    const value = { hash, sizeBytes, expectContinue: true }
+    const outgoing = await this.#client.openPut(
+      this.#address,
+      { operation: { case: 'putBlock', value } },
+      { sizeBytes, timeoutMs: 10_000, signal: never },
+    )
+    const half = sizeBytes / 2
+    await outgoing.write(bytes.subarray(0, half))
+    const finish = async () => {
+      await outgoing.write(bytes.subarray(half))
+      return await outgoing.commit({ crc: crc32(bytes), hash })
+    }
+    return { finish }
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close()
+  }
+}
 
 /** How many copies of the block lie where the receipt says. */
 function copiesOf(from: FakeZone, answer: HttpAnswer): number {
@@ -86,6 +131,7 @@ it.each<[ErrorCode, 'early' | 'late']>([
   ['extent-frozen', 'early'],
   ['disk-error', 'late'],
   ['disk-full', 'early'],
+  ['body-too-slow', 'late'],
 ])(
   'a copy that says %s (%s) sends the put to another volume and is reported',
   async (code, when) => {
@@ -112,6 +158,25 @@ it('a node that is gone sends the put to another volume', async () => {
     const answer = await at.put(randomBytes(100_000))
     expect(answer.json['bucketId']).toBe(at.volume(1).bucketId)
   }
+})
+
+it('a body that comes slowly to us is no failure of the node that says so', async () => {
+  const clock = new ClockAhead()
+  const at = await start({ clock })
+  at.node(0).refuseWrites = { code: 'body-too-slow', when: 'late' }
+  using client = new BlockCaller(at.frontend.addresses.block)
+  for (let round = 0; round < 50 && at.node(0).writeCount === 0; round += 1) {
+    const begunCount = at.nodes.reduce((sum, node) => sum + node.writeCount, 0)
+    const put = await client.begin(randomBytes(2000))
+    await expect
+      .poll(() => at.nodes.reduce((sum, node) => sum + node.writeCount, 0))
+      .toBeGreaterThanOrEqual(begunCount + 3)
+    clock.aheadMs += PASSED_ON_RATE_WINDOW_MS
+    expect((await put.finish()).outcome).toMatchObject({ value: { newlyStored: true } })
+  }
+  expect(at.node(0).writeCount).toBe(1)
+  expect(await at.metrics()).toContain('operation="write",code="overloaded"} 1')
+  expect(at.reports).toEqual([])
 })
 
 it('a node with too much to do is not reported', async () => {
@@ -209,7 +274,6 @@ it('the block door stores, confirms and serves like the HTTP door', async () => 
   const bytes = randomBytes(BLOCK_SIZE_BYTES_MAX)
   const hash = Buffer.from(hashOf(bytes), 'hex')
   const sizeBytes = bytes.length
-  const { crc32 } = await import('node:zlib')
   const put = async (given: Buffer) => {
     const value = { hash: given, sizeBytes, expectContinue: true }
     const outgoing = await client.openPut(

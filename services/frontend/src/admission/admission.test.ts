@@ -1,9 +1,9 @@
 import { BLOCK_SIZE_BYTES_MAX, KuraError, SlabPool, type Slab } from '@kura/core'
 import { ManualClock } from '@kura/testkit'
 import { beforeEach, expect, it } from 'vitest'
-import { ACTIVE_CLIENT_SLACK_MS } from '../limits.ts'
+import { ACTIVE_CLIENT_SLACK_MS, SLOW_CLIENT_MS } from '../limits.ts'
 import { Admission } from './admission.ts'
-import { clientKeyOf } from './client-key.ts'
+import { clientKeyOf, type ClientKey } from './client-key.ts'
 
 const SLOTS = 4
 const WAITERS_MAX = 64
@@ -25,9 +25,13 @@ interface Asked {
   readonly settled: Promise<void>
 }
 
+function clientKey(name: string): ClientKey {
+  return clientKeyOf({ remoteAddress: '127.0.0.1', name })
+}
+
 /** `count` requests of one client, and what became of them so far. */
 async function ask(name: string, count: number, signal = never): Promise<Asked[]> {
-  const client = clientKeyOf({ remoteAddress: '127.0.0.1', name })
+  const client = clientKey(name)
   const asked = Array.from({ length: count }, () => {
     const reserving = admission.reserve({ client, sizeBytes: BLOCK_SIZE_BYTES_MAX }, { signal })
     const one: Asked = {
@@ -128,6 +132,42 @@ it('where the line is full the one with most in it goes, and is told why', async
   expect(admission.waiterCount).toBe(WAITERS_MAX)
   const more = await ask('greedy', 2)
   expect(codes(more)).toEqual(['rate-limited', 'rate-limited'])
+})
+
+it('who has no chance hears so before it asks, and nobody else does', async () => {
+  const [one, two] = [clientKey('one'), clientKey('two')]
+  await ask('one', SLOTS)
+  await ask('one', WAITERS_MAX - 1)
+  admission.assertChance(one)
+  await ask('one', 1)
+  expect(() => admission.assertChance(one)).toThrow('the line is full')
+  admission.assertChance(two)
+  expect(() => admission.assertChance(one)).toThrow('more than its share')
+})
+
+it('a slow client leaves half of the buffers and the line to the others', async () => {
+  admission.noteSlow(clientKey('slow'))
+  const slow = await ask('slow', SLOTS + WAITERS_MAX)
+  expect(held(slow)).toHaveLength(SLOTS / 2)
+  expect(codes(slow)).toHaveLength(SLOTS / 2)
+  const others = [await ask('one', 1), await ask('two', 1)]
+  for (const other of others) expect(held(other)).toHaveLength(1)
+  const third = await ask('three', 1)
+  expect(codes(third)).toEqual([])
+  expect(codes(slow)).toHaveLength(SLOTS / 2 + 1)
+  await release(held(slow)[0])
+  expect(held(third)).toHaveLength(1)
+})
+
+it('a client that was slow is one like any other after a while', async () => {
+  admission.noteSlow(clientKey('slow'))
+  await clock.advance(SLOW_CLIENT_MS - 1)
+  const asked = await ask('slow', SLOTS)
+  expect(held(asked)).toHaveLength(SLOTS / 2)
+  await clock.advance(1)
+  await release(held(asked)[0])
+  await release(held(asked)[1])
+  expect(held(asked)).toHaveLength(SLOTS)
 })
 
 it('who asks for more than its share is told so, also while it holds less', async () => {

@@ -1,7 +1,8 @@
 /**
  * Who gets a buffer, and when. A frontend holds as many blocks as it has buffers; further requests
  * wait in a short, fair line, their bodies unread; beyond it they are refused at once. Whoever asks
- * for more than its share while others wait is the one that is refused.
+ * for more than its share while others wait is the one that is refused, and who was too slow has to
+ * leave half of the buffers, and the line, to the others.
  */
 import {
   KuraError,
@@ -15,6 +16,9 @@ import { ACTIVE_CLIENT_SLACK_MS } from '../limits.ts'
 import type { ClientKey } from './client-key.ts'
 import { ClientShares } from './client-shares.ts'
 import { FairLine, type Waiting } from './fair-line.ts'
+import { SlowClients } from './slow-clients.ts'
+
+const LINE_FULL = 'no buffer is free and the line is full'
 
 interface Waiter extends Waiting {
   readonly resolve: (slab: Slab) => void
@@ -42,6 +46,7 @@ export class Admission {
   readonly #waitersMax: number
   readonly #waitMsMax: number
   readonly #shares: ClientShares
+  readonly #slow: SlowClients
   readonly #line = new FairLine<Waiter>()
   readonly #onRefusal: (code: ErrorCode) => void
   #heldBytes = 0
@@ -56,6 +61,7 @@ export class Admission {
     this.#onRefusal = options.onRefusal ?? (() => undefined)
     const activeMs = waitMsMax + ACTIVE_CLIENT_SLACK_MS
     this.#shares = new ClientShares({ slotCount: slabs.count, activeMs, clock })
+    this.#slow = new SlowClients(clock)
   }
 
   /** Requests that wait now. */
@@ -71,6 +77,24 @@ export class Admission {
   /** Clients among whom the buffers are shared now. */
   get clientCount(): number {
     return this.#shares.activeCount
+  }
+
+  /** The client's body came too slowly: it held a buffer for next to nothing. */
+  noteSlow(client: ClientKey): void {
+    this.#slow.note(client)
+  }
+
+  /**
+   * Throws what `reserve` would throw at once, before anything is done for a request that has no
+   * chance: in a crowd there are far more of those than of the others.
+   */
+  assertChance(client: ClientKey): void {
+    this.#shares.note(client)
+    if (this.#line.size < this.#waitersMax || this.#hasFree()) return
+    if (!this.#slow.has(client) && this.#newestSlow() !== undefined) return
+    if (this.#line.isNextVictim(client)) {
+      throw this.#refusalOf(client, this.#line.countOf(client) + 1, LINE_FULL)
+    }
   }
 
   /**
@@ -117,7 +141,7 @@ export class Admission {
       if (slab !== undefined) waiter.resolve(slab)
       return slab !== undefined
     }
-    while (this.#line.size > 0 && this.#slabs.usedCount < this.#slabs.count) {
+    while (this.#line.size > 0 && this.#hasFree()) {
       if (!this.#line.serveNext(tryTake)) return
     }
   }
@@ -125,13 +149,15 @@ export class Admission {
   /** The line has grown by one; where it is too long now, somebody has to go. */
   #cutLine(newcomer: ClientKey): void {
     if (this.#line.size <= this.#waitersMax) return
-    const victim = this.#line.pickVictim(newcomer)
-    if (victim !== undefined) this.#refuse(victim, 'no buffer is free and the line is full')
+    const victim = this.#newestSlow() ?? this.#line.pickVictim(newcomer)
+    if (victim !== undefined) this.#refuse(victim, LINE_FULL)
   }
 
   #take(request: BufferRequest): Slab | undefined {
     const { client, sizeBytes } = request
     if (!this.#shares.hasRoom(client)) return undefined
+    const isHalfTaken = this.#slabs.usedCount * 2 >= this.#slabs.count
+    if (isHalfTaken && this.#slow.has(client)) return undefined
     const slab = this.#slabs.tryReserve(sizeBytes)
     if (slab === undefined) return undefined
     this.#shares.take(client)
@@ -144,14 +170,26 @@ export class Admission {
     return slab
   }
 
+  #hasFree(): boolean {
+    return this.#slabs.usedCount < this.#slabs.count
+  }
+
+  #newestSlow(): Waiter | undefined {
+    return this.#line.newestOf((client) => this.#slow.has(client))
+  }
+
   /** While it stands in line it still counts among what its client asks for. */
   #refuse(waiter: Waiter, message: string): void {
-    const { client } = waiter
-    const isGreedy = this.#shares.asksForMore(client, this.#line.countOf(client))
+    const waitingCount = this.#line.countOf(waiter.client)
     if (!this.#line.remove(waiter)) return
+    waiter.reject(this.#refusalOf(waiter.client, waitingCount, message))
+  }
+
+  #refusalOf(client: ClientKey, waitingCount: number, message: string): KuraError {
+    const isGreedy = this.#shares.asksForMore(client, waitingCount)
     const refusal = isGreedy ? tooMuch() : new KuraError('overloaded', message)
     this.#onRefusal(refusal.code)
-    waiter.reject(refusal)
+    return refusal
   }
 }
 

@@ -51,6 +51,17 @@ export class FairLine<T extends Waiting> {
     return true
   }
 
+  /** Whether one more of `newcomer` would be the one to go, were the line too long with it. */
+  isNextVictim(newcomer: ClientKey): boolean {
+    const count = this.countOf(newcomer) + 1
+    return [...this.#lanes.values()].every((lane) => lane.items.length <= count)
+  }
+
+  /** The newest among those clients for whom `isOne` holds. */
+  newestOf(isOne: (client: ClientKey) => boolean): T | undefined {
+    return [...this.#lanes].findLast(([client]) => isOne(client))?.[1].items.at(-1)
+  }
+
   /**
    * Who has to go where the line is too long: the newest of the client with the most in it; where
    * `newcomer` has as many, the newest of `newcomer`.

@@ -13,6 +13,7 @@ type FindPlacement = typeof findPlacement
  * `block-unreadable` where no copy could be read.
  */
 export async function getBlock(frontend: FrontendContext, call: GetCall): Promise<ReadBlock> {
+  frontend.admission.assertChance(call.client) //             or `overloaded`, before any work
   const located = await locateBlock(frontend, call) //        or `not-found`
   try {
     return await readLocated(frontend, { call, located, find: findPlacement })

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import {
   assert,
   hashToBytes,
+  isKuraError,
   KuraError,
   parseBlockHash,
   type BlockHash,
@@ -68,7 +69,7 @@ export class Put {
   async receive(onPiece: (piece: Uint8Array) => void): Promise<ReceivedBlock> {
     assert(this.#received === undefined, 'a body is received once')
     const sha256 = createHash('sha256')
-    const { crc } = await this.call.readBody(this.bytes, (piece) => {
+    const { crc } = await this.#readBody((piece) => {
       onPiece(piece)
       sha256.update(piece)
     })
@@ -82,6 +83,16 @@ export class Put {
     }
     this.#received = { hash, hashBytes: hashToBytes(hash), crc }
     return this.#received
+  }
+
+  async #readBody(onPiece: (piece: Uint8Array) => void): Promise<{ readonly crc: number }> {
+    const { frontend, call } = this
+    try {
+      return await call.readBody(this.bytes, onPiece)
+    } catch (error) {
+      if (isKuraError(error, 'body-too-slow')) frontend.admission.noteSlow(call.client)
+      throw error
+    }
   }
 
   /** Keeps the buffer until `io` has settled, whatever becomes of the put meanwhile. */

@@ -8,7 +8,7 @@
 import { crc32 } from 'node:zlib'
 import { assert, isKuraError, KuraError, mark, toKuraError, type ErrorCode } from '@kura/core'
 import type { PickedVolume } from '@kura/placement'
-import type { OutgoingPut } from '@kura/transport'
+import { PASSED_ON_RATE_WINDOW_MS, type OutgoingPut } from '@kura/transport'
 import {
   AVOID_BUSY_VOLUME_MS,
   AVOID_VOLUME_MS,
@@ -32,6 +32,8 @@ interface Replica {
 }
 
 export async function writeToAllDisks(put: Put, picked: PickedVolume): Promise<void> {
+  const { clock } = put.frontend
+  const startedAtMs = clock.monotonicMs()
   const attempt = new AbortController()
   const signal = AbortSignal.any([put.call.signal, attempt.signal])
   const replicas = await openAll(put, { picked, signal })
@@ -41,11 +43,12 @@ export async function writeToAllDisks(put: Put, picked: PickedVolume): Promise<v
     for (const { outgoing } of replicas) outgoing.abort()
     throw error
   }
-  const cancelTimer = put.frontend.clock.schedule(REPLICA_COMMIT_TIMEOUT_MS, () => {
+  const bodyMs = clock.monotonicMs() - startedAtMs
+  const cancelTimer = clock.schedule(REPLICA_COMMIT_TIMEOUT_MS, () => {
     attempt.abort(new KuraError('deadline-exceeded', 'a disk did not acknowledge in time'))
   })
   try {
-    await commitAll(put, replicas)
+    await commitAll(put, { picked, replicas, bodyMs })
   } finally {
     cancelTimer()
   }
@@ -65,7 +68,7 @@ async function openAll(
   for (const { outgoing } of replicas) put.holdUntil(outgoing.drained)
   const failures = opened.map((one) => (one.status === 'rejected' ? one.reason : undefined))
   try {
-    blame(put, picked, failures)
+    blame(put, { picked, bodyMs: 0 }, failures)
   } catch (error) {
     for (const { outgoing } of replicas) outgoing.abort()
     throw error
@@ -109,21 +112,29 @@ async function sendBody(put: Put, replicas: readonly Replica[]): Promise<void> {
   else sendPiece(put.bytes)
 }
 
-async function commitAll(put: Put, replicas: readonly Replica[]): Promise<void> {
+async function commitAll(
+  put: Put,
+  sent: {
+    readonly picked: PickedVolume
+    readonly replicas: readonly Replica[]
+    readonly bodyMs: number
+  },
+): Promise<void> {
+  const { picked, replicas, bodyMs } = sent
   const { received } = put
   assert(received !== undefined, 'only a whole block is committed')
   // Who failed already needs no others to commit: what they have not committed is not garbage.
   const early = replicas.map(({ outgoing }) => outgoing.failure)
   if (early.some((failure) => failure !== undefined)) {
     for (const { outgoing } of replicas) outgoing.abort()
-    blameReplicas(put, replicas, early)
+    blame(put, { picked, bodyMs }, early)
   }
   const trailer = { crc: received.crc, hash: received.hashBytes }
   const committed = await Promise.allSettled(
     replicas.map((replica) => commitOne(put, replica, trailer)),
   )
   const failures = committed.map((one) => (one.status === 'rejected' ? one.reason : undefined))
-  blameReplicas(put, replicas, failures)
+  blame(put, { picked, bodyMs }, failures)
 }
 
 async function commitOne(
@@ -141,16 +152,17 @@ async function commitOne(
   metrics.copySeconds.write.observe(seconds)
 }
 
-function blameReplicas(put: Put, replicas: readonly Replica[], failures: readonly unknown[]): void {
-  const [first] = replicas
-  if (first !== undefined) blame(put, first.picked, failures)
+interface Sent {
+  readonly picked: PickedVolume
+  /** From the first connection asked for to the end of the body. */
+  readonly bodyMs: number
 }
 
 /**
  * Throws where any copy failed. The caller's own end is nobody's fault; everything else makes this
  * frontend avoid the volume for a while and tells the volume manager.
  */
-function blame(put: Put, picked: PickedVolume, failures: readonly unknown[]): void {
+function blame(put: Put, { picked, bodyMs }: Sent, failures: readonly unknown[]): void {
   if (failures.every((failure) => failure === undefined)) return
   const { frontend, call } = put
   if (call.signal.aborted) throw toKuraError(call.signal.reason, 'cancelled')
@@ -158,7 +170,7 @@ function blame(put: Put, picked: PickedVolume, failures: readonly unknown[]): vo
   let reason: KuraError | undefined
   for (const [index, failure] of failures.entries()) {
     if (failure === undefined) continue
-    const error = toKuraError(failure, 'unavailable')
+    const error = withoutOwnDelay(toKuraError(failure, 'unavailable'), bodyMs)
     reason ??= error
     blameOne(put, { picked, index, error })
   }
@@ -166,6 +178,12 @@ function blame(put: Put, picked: PickedVolume, failures: readonly unknown[]): vo
   const avoidMs = isBusy ? AVOID_BUSY_VOLUME_MS : AVOID_VOLUME_MS
   frontend.avoided.avoid(picked.volume.volumeId, avoidMs)
   throw new VolumeRefused(reason ?? new KuraError('unavailable', 'a copy failed'))
+}
+
+/** A node tells a body that came slowly to us as too slow from us: that is no failure of a disk. */
+function withoutOwnDelay(error: KuraError, bodyMs: number): KuraError {
+  if (error.code !== 'body-too-slow' || bodyMs < PASSED_ON_RATE_WINDOW_MS) return error
+  return new KuraError('overloaded', 'the body came too slowly to be passed on', { cause: error })
 }
 
 /** A disk refuses bytes that do not have their CRC; a caller who gave a wrong one is to blame. */

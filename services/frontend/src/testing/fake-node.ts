@@ -24,6 +24,8 @@ export class FakeNode {
   /** Writes wait for this before they are answered. */
   writeDelay: (() => Promise<void>) | undefined
   readCount = 0
+  /** Writes that have begun: their bodies may still be on their way. */
+  writeCount = 0
   abortedCount = 0
   #server: BlockServer | undefined
   readonly #clock: Clock
@@ -72,6 +74,7 @@ export class FakeNode {
   }
 
   async #write(exchange: Exchange, request: WriteRecordRequest): Promise<void> {
+    this.writeCount += 1
     const refusal = this.refuseWrites
     if (refusal?.when === 'early') throw new KuraError(refusal.code, 'as ordered')
     const bytes = Buffer.alloc(exchange.payloadSizeBytes)
