@@ -18,6 +18,11 @@ export const SERVERS_MAX = 64
 /** Back-off: full jitter over a window that starts here, doubles, and ends at the maximum. */
 export const RETRY_DELAY_MS_MIN = 50
 export const RETRY_DELAY_MS_MAX = 2_000
+/**
+ * The window where a server has too much to do: on average the second that it asks for. From 50 ms
+ * a crowd that waits for buffers would be refused several times as often as it is served.
+ */
+export const BUSY_RETRY_DELAY_MS = 2_000
 /** Attempts of one operation; the deadline usually ends it first. */
 export const RETRY_ATTEMPTS_MAX = 1_000
 /** Retry budget: what a burst may spend, what each new operation adds, what each second adds. */

@@ -60,9 +60,9 @@ it('a lone operation waits a random time that grows up to its limit', async () =
   const startedAtMs: number[] = []
   const running = runWithRetries(context, limits(30 * SECOND), () => {
     startedAtMs.push(clock.monotonicMs())
-    return fails('overloaded')()
+    return fails('unavailable')()
   })
-  const failed = expect(running).rejects.toMatchObject({ code: 'overloaded' })
+  const failed = expect(running).rejects.toMatchObject({ code: 'unavailable' })
   for (let step = 0; step < 3100; step += 1) await clock.advance(10)
   await failed
   const waits = startedAtMs.slice(1).map((at, index) => at - (startedAtMs[index] ?? 0))
@@ -71,6 +71,21 @@ it('a lone operation waits a random time that grows up to its limit', async () =
   }
   expect(new Set(waits.map(Math.round)).size).toBeGreaterThan(waits.length / 2)
   expect(startedAtMs.at(-1)).toBeLessThanOrEqual(30 * SECOND)
+})
+
+it('a busy server is asked again about once a second from the first refusal on', async () => {
+  const { clock, context } = setUp()
+  const startedAtMs: number[] = []
+  const running = runWithRetries(context, limits(50 * SECOND), () => {
+    startedAtMs.push(clock.monotonicMs())
+    return fails('overloaded')()
+  })
+  const failed = expect(running).rejects.toMatchObject({ code: 'overloaded' })
+  for (let step = 0; step < 5100; step += 1) await clock.advance(10)
+  await failed
+  expect(startedAtMs.length).toBeGreaterThan(30)
+  expect(startedAtMs.length).toBeLessThan(90)
+  expect(startedAtMs.filter((atMs) => atMs < SECOND).length).toBeLessThan(8)
 })
 
 it('an attempt gets what is left of the deadline, at most its own limit', async () => {

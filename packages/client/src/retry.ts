@@ -13,7 +13,12 @@ import {
   type ErrorCode,
   type Random,
 } from '@kura/core'
-import { RETRY_ATTEMPTS_MAX, RETRY_DELAY_MS_MAX, RETRY_DELAY_MS_MIN } from './limits.ts'
+import {
+  BUSY_RETRY_DELAY_MS,
+  RETRY_ATTEMPTS_MAX,
+  RETRY_DELAY_MS_MAX,
+  RETRY_DELAY_MS_MIN,
+} from './limits.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import type { ServerList } from './server-list.ts'
 
@@ -80,7 +85,7 @@ export async function runWithRetries<T>(
     if (isKuraError(failure, ...SERVER_FAILURES)) context.servers.failed(address)
     const mayWait = attempts < RETRY_ATTEMPTS_MAX && clock.monotonicMs() < deadlineMs
     const waited =
-      mayWait && (await waitForTurn(context, { attempts, deadlineMs, address }, limits))
+      mayWait && (await waitForTurn(context, { attempts, deadlineMs, address, failure }, limits))
     if (!waited) throw giveUp(failure, { attempts, elapsedMs: clock.monotonicMs() - startedAtMs })
   }
 }
@@ -92,11 +97,18 @@ function isRetryable(error: unknown): boolean {
 /** Waits for back-off and budget; false when the deadline would pass first. */
 async function waitForTurn(
   context: RetryContext,
-  state: { readonly attempts: number; readonly deadlineMs: number; readonly address: string },
+  state: {
+    readonly attempts: number
+    readonly deadlineMs: number
+    readonly address: string
+    readonly failure: KuraError
+  },
   limits: OperationLimits,
 ): Promise<boolean> {
   const failOver = state.attempts === 1 && context.servers.hasAlternative(state.address)
-  let windowMs = RETRY_DELAY_MS_MIN * 2 ** Math.min(state.attempts - 1, 16)
+  const isBusy = isKuraError(state.failure, 'overloaded', 'rate-limited')
+  const growingMs = RETRY_DELAY_MS_MIN * 2 ** Math.min(state.attempts - 1, 16)
+  let windowMs = isBusy ? BUSY_RETRY_DELAY_MS : growingMs
   if (failOver && context.budget.take()) return true
   for (;;) {
     windowMs = Math.min(windowMs, RETRY_DELAY_MS_MAX)
