@@ -145,6 +145,22 @@ it('who has no chance hears so before it asks, and nobody else does', async () =
   expect(() => admission.assertChance(one)).toThrow('more than its share')
 })
 
+it('who was served last makes room in a full line for who was refused before', async () => {
+  const first = await ask('served', 1)
+  for (let index = 1; index < SLOTS; index += 1) await ask(`holding-${index}`, 1)
+  await clock.advance(1)
+  await release(first[0]?.slab)
+  await ask('more', 1)
+  const again = await ask('served', 1)
+  for (let index = 0; index < WAITERS_MAX - 1; index += 1) await ask(`waiting-${index}`, 1)
+  expect(admission.waiterCount).toBe(WAITERS_MAX)
+  expect(() => admission.assertChance(clientKey('served'))).toThrow()
+  const outsider = await ask('outsider', 1)
+  expect(codes(outsider)).toEqual([])
+  expect(codes(again)).toEqual(['overloaded'])
+  expect(codes(await ask('next', 1))).toEqual(['overloaded'])
+})
+
 it('a slow client leaves half of the buffers and the line to the others', async () => {
   admission.noteSlow(clientKey('slow'))
   const slow = await ask('slow', SLOTS + WAITERS_MAX)

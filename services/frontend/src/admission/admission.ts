@@ -92,7 +92,7 @@ export class Admission {
     this.#shares.note(client)
     if (this.#line.size < this.#waitersMax || this.#hasFree()) return
     if (!this.#slow.has(client) && this.#newestSlow() !== undefined) return
-    if (this.#line.isNextVictim(client)) {
+    if (this.#pickVictimClient(client, 1) === client) {
       throw this.#refusalOf(client, this.#line.countOf(client) + 1, LINE_FULL)
     }
   }
@@ -149,7 +149,8 @@ export class Admission {
   /** The line has grown by one; where it is too long now, somebody has to go. */
   #cutLine(newcomer: ClientKey): void {
     if (this.#line.size <= this.#waitersMax) return
-    const victim = this.#newestSlow() ?? this.#line.pickVictim(newcomer)
+    const victim =
+      this.#newestSlow() ?? this.#line.newestOfClient(this.#pickVictimClient(newcomer, 0))
     if (victim !== undefined) this.#refuse(victim, LINE_FULL)
   }
 
@@ -172,6 +173,11 @@ export class Admission {
 
   #hasFree(): boolean {
     return this.#slabs.usedCount < this.#slabs.count
+  }
+
+  #pickVictimClient(newcomer: ClientKey, extraCount: number): ClientKey {
+    const servedAtMs = (client: ClientKey): number => this.#shares.servedAtMs(client)
+    return this.#line.pickVictimClient(newcomer, { extraCount, servedAtMs })
   }
 
   #newestSlow(): Waiter | undefined {

@@ -10,6 +10,8 @@ import type { ClientKey } from './client-key.ts'
 interface Use {
   heldCount: number
   lastSeenMs: number
+  /** When it got something last; before all times where it never did. */
+  servedAtMs: number
 }
 
 export interface ClientSharesOptions {
@@ -40,7 +42,7 @@ export class ClientShares {
 
   /** The client asks for something: it is active. */
   note(client: ClientKey): void {
-    const use = this.#uses.get(client) ?? { heldCount: 0, lastSeenMs: 0 }
+    const use = this.#uses.get(client) ?? { heldCount: 0, lastSeenMs: 0, servedAtMs: -Infinity }
     use.lastSeenMs = this.#clock.monotonicMs()
     this.#uses.delete(client)
     this.#uses.set(client, use)
@@ -60,7 +62,14 @@ export class ClientShares {
   take(client: ClientKey): void {
     this.note(client)
     const use = this.#uses.get(client)
-    if (use !== undefined) use.heldCount += 1
+    if (use === undefined) return
+    use.heldCount += 1
+    use.servedAtMs = this.#clock.monotonicMs()
+  }
+
+  /** Of an active client. */
+  servedAtMs(client: ClientKey): number {
+    return this.#uses.get(client)?.servedAtMs ?? -Infinity
   }
 
   giveBack(client: ClientKey): void {

@@ -51,26 +51,33 @@ export class FairLine<T extends Waiting> {
     return true
   }
 
-  /** Whether one more of `newcomer` would be the one to go, were the line too long with it. */
-  isNextVictim(newcomer: ClientKey): boolean {
-    const count = this.countOf(newcomer) + 1
-    return [...this.#lanes.values()].every((lane) => lane.items.length <= count)
-  }
-
   /** The newest among those clients for whom `isOne` holds. */
   newestOf(isOne: (client: ClientKey) => boolean): T | undefined {
     return [...this.#lanes].findLast(([client]) => isOne(client))?.[1].items.at(-1)
   }
 
   /**
-   * Who has to go where the line is too long: the newest of the client with the most in it; where
-   * `newcomer` has as many, the newest of `newcomer`.
+   * The client that has to go one back where the line is too long: the one with the most in it. Of
+   * several the one that was served last, else who is served comes back before the line is full
+   * again, and who was refused finds it full each time. `newcomer` has `extraCount` more to come.
    */
-  pickVictim(newcomer: ClientKey): T | undefined {
-    let client = newcomer
-    for (const [other, lane] of this.#lanes) {
-      if (lane.items.length > this.countOf(client)) client = other
+  pickVictimClient(
+    newcomer: ClientKey,
+    options: { readonly extraCount: number; readonly servedAtMs: (client: ClientKey) => number },
+  ): ClientKey {
+    const { extraCount, servedAtMs } = options
+    let victim = newcomer
+    let most = this.countOf(newcomer) + extraCount
+    for (const [client, { items }] of this.#lanes) {
+      if (client === newcomer || items.length < most) continue
+      if (items.length === most && servedAtMs(client) <= servedAtMs(victim)) continue
+      victim = client
+      most = items.length
     }
+    return victim
+  }
+
+  newestOfClient(client: ClientKey): T | undefined {
     return this.#lanes.get(client)?.items.at(-1)
   }
 
