@@ -22,7 +22,7 @@ const SEAM_OWNERS = {
   // The client ships alone, without runtime, and brings its own.
   time: [
     'packages/runtime/src/system-clock.ts',
-    'packages/runtime/src/program.ts',
+    'packages/runtime/src/stop-deadline.ts',
     'packages/client/src/system.ts',
     // grpc-js sets its deadlines by the machine's clock.
     'packages/rpc/src/machine-time.ts',
@@ -53,6 +53,8 @@ const SEAM_OWNERS = {
     'packages/extent/src/node-disk.ts',
     'packages/database/src/read-from-medium.ts',
     'packages/cli/src/service-programs.ts',
+    // A thread of its own: what it ends are event loops that run nothing any more.
+    'packages/runtime/src/stop-deadline.ts',
   ],
 }
 

@@ -52,9 +52,15 @@ await runProgram({
       start: async () => { setInterval(() => undefined, 1000); process.stdout.write('started\\n') },
       [Symbol.asyncDispose]: async () => await new Promise(() => undefined),
     }),
+    block: async () => ({
+      start: async () => { setInterval(() => undefined, 1000); process.stdout.write('started\\n') },
+      [Symbol.asyncDispose]: async () => { for (;;); },
+    }),
   },
 })
 `
+
+const RUN_MS_MAX = 20_000
 
 let file = ''
 
@@ -65,6 +71,7 @@ beforeAll(async () => {
 
 interface Outcome {
   readonly code: number | null
+  readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
 }
@@ -77,6 +84,9 @@ async function run(options: {
   const child = spawn(process.execPath, ['--conditions=source', file, ...options.args], {
     env: { ...process.env, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
+    // One that this has to end would burn a core for ever; nothing else sends SIGABRT.
+    timeout: RUN_MS_MAX,
+    killSignal: 'SIGABRT',
   })
   let stdout = ''
   let stderr = ''
@@ -85,9 +95,9 @@ async function run(options: {
     if (!stdout.includes('started\n') && bytes.includes('started\n')) options.onStarted?.(child)
     stdout += bytes.toString()
   })
-  const { promise, resolve } = Promise.withResolvers<number | null>()
-  child.on('close', resolve)
-  return { code: await promise, stdout, stderr }
+  const { promise, resolve } = Promise.withResolvers<Pick<Outcome, 'code' | 'signal'>>()
+  child.on('close', (code, signal) => resolve({ code, signal }))
+  return { ...(await promise), stdout, stderr }
 }
 
 test('a stop signal disposes the service and the exit code is 0', async () => {
@@ -198,6 +208,7 @@ test('the settings in force and their sources are logged once', async () => {
 test('an operating error at the start is one line and exit code 1', async () => {
   expect(await run({ args: ['refuse'] })).toEqual({
     code: 1,
+    signal: null,
     stdout: '',
     stderr: 'kura test-program: the disk is locked (locked) — stop it\n',
   })
@@ -229,4 +240,9 @@ test('a stop that hangs ends at the deadline, names what hangs, and exits with 1
   const outcome = await run({ args: ['hang'], onStarted: (child) => child.kill('SIGTERM') })
   expect(outcome.code).toBe(1)
   expect(outcome.stdout).toContain('"hanging":')
+})
+
+test('a stop that blocks the event loop for ever is killed soon after the deadline', async () => {
+  const outcome = await run({ args: ['block'], onStarted: (child) => child.kill('SIGTERM') })
+  expect(outcome).toMatchObject({ code: null, signal: 'SIGKILL' })
 })

@@ -6,6 +6,8 @@
  *     1   refused to start, or did not stop in time
  *     64  no such command
  *     70  a bug: a failed assertion or an error that nobody handled
+ *
+ * A stop that does not even let its deadline pass ends with SIGKILL.
  */
 import { KuraError, SHUTDOWN_TIMEOUT_MS, isKuraError, toKuraError } from '@kura/core'
 import { boundHeap } from './bound-heap.ts'
@@ -21,6 +23,7 @@ import {
 import { createLogger, type Logger } from './logger.ts'
 import { parseProgramLine } from './program-arguments.ts'
 import type { Service } from './service.ts'
+import { enforceStopDeadline } from './stop-deadline.ts'
 
 export interface ProgramArguments<S extends SettingsShape> {
   /** What followed the command's words. */
@@ -150,19 +153,11 @@ async function runService(
   if (stop.reason === undefined) await stop.requested
   else starting.catch(() => undefined)
   logger.info({ reason: stop.reason }, 'stopping')
-  const cancelDeadline = exitAfterDeadline(logger, stopTimeoutMs ?? SHUTDOWN_TIMEOUT_MS)
+  const deadlineMs = stopTimeoutMs ?? SHUTDOWN_TIMEOUT_MS
+  const cancelDeadline = enforceStopDeadline({ logger, deadlineMs, exitCode: EXIT.refused })
   await service[Symbol.asyncDispose]()
   cancelDeadline()
   logger.info('stopped')
-}
-
-function exitAfterDeadline(logger: Logger, deadlineMs: number): () => void {
-  const timer = setTimeout(() => {
-    const hanging = process.getActiveResourcesInfo()
-    logger.error({ hanging, deadlineMs }, 'the stop hangs; leaving')
-    process.exit(EXIT.refused)
-  }, deadlineMs)
-  return () => clearTimeout(timer)
 }
 
 /** A path that is not there or not allowed is an operator's to correct, not a bug. */
