@@ -22,10 +22,6 @@ interface Suite {
 const FUZZERS = '{packages,services}/*/src/**/*.fuzz.test.ts'
 const LONG_FUZZING = { KURA_FUZZ_EXECUTIONS: '180000', KURA_FUZZ_SEED: '2' }
 
-/** So do the models and the loops over crashes and faults: all of their states only in `long`. */
-const MODELS = '{packages,services}/*/src/**/*.model.test.ts'
-const LONG_MODELS = { KURA_MODEL_EFFORT: 'long' }
-
 function project(suite: Suite) {
   return {
     ...source,
@@ -76,10 +72,10 @@ export default defineConfig({
       }),
       project({
         name: 'long',
-        include: ['test/long/**/*.test.ts', 'test/fuzz/*.test.ts', FUZZERS, MODELS],
+        include: ['test/long/**/*.test.ts', 'test/fuzz/*.test.ts', FUZZERS],
         timeoutMs: 60 * MINUTE,
         isSerial: true,
-        env: { ...LONG_FUZZING, ...LONG_MODELS },
+        env: LONG_FUZZING,
       }),
     ],
   },

@@ -71,18 +71,25 @@ async function httpAddress(): Promise<string> {
   return endpoints.http
 }
 
-/** Processes whose environment names this test's folder: services, wherever they hang. */
+/** Processes whose settings file is in this test's folder: services, wherever they hang. */
 async function servicesAlive(): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const alive: number[] = []
   for (const pid of pids) {
-    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
-    const isService = environment.includes(`DATA_DIR=${folder}/`)
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+    const isService = commandLine.includes(`--config\0${folder}/config/`)
     // A process that has ended and waits for its parent has no program.
     const program = await readlink(`/proc/${pid}/exe`).catch(() => '')
     if (isService && program !== '') alive.push(Number(pid))
   }
   return alive
+}
+
+/** Some service. Process 0 would be everybody here. */
+async function killOne(): Promise<void> {
+  const [pid = 0] = await servicesAlive()
+  expect(pid).toBeGreaterThan(0)
+  process.kill(pid, 'SIGKILL')
 }
 
 async function put(text: string): Promise<string> {
@@ -140,8 +147,7 @@ test('no service outlives a launcher that was killed', async () => {
 test('a dead service is started again, or stays dead where that is wanted', async () => {
   const launcher = startZone('--port-base', '0', '--no-restart')
   await launcher.says('ready:')
-  const [pid] = await servicesAlive()
-  process.kill(pid ?? 0, 'SIGKILL')
+  await killOne()
   await launcher.says('died (SIGKILL) and stays dead')
   await sleep(1_500)
   expect(await servicesAlive()).toHaveLength(9)
@@ -149,8 +155,7 @@ test('a dead service is started again, or stays dead where that is wanted', asyn
 
   const restarting = startZone('--port-base', '0')
   await restarting.says('ready:')
-  const [other] = await servicesAlive()
-  process.kill(other ?? 0, 'SIGKILL')
+  await killOne()
   await restarting.says('died (SIGKILL); starting it again in 1 s')
   await expect.poll(servicesAlive, { timeout: 10_000 }).toHaveLength(10)
 })
