@@ -14,7 +14,7 @@ const { deadlineMs } = require('node:worker_threads').workerData
 setTimeout(() => process.kill(process.pid, 'SIGKILL'), deadlineMs)
 `
 
-/** From now on, until the returned function is called. Ends the process with `exitCode`, or kills. */
+/** Holds until the returned function is called. Ends the process with `exitCode`, or kills it. */
 export function enforceStopDeadline(options: {
   readonly logger: Logger
   readonly deadlineMs: number
