@@ -40,6 +40,8 @@ function project(suite: Suite) {
 
 export default defineConfig({
   test: {
+    // One for each core; by default one core would be left idle.
+    maxWorkers: 2,
     projects: [
       project({
         name: 'unit',

@@ -7,12 +7,11 @@
  * not be there. After each opening all rows and the whole feed are compared.
  */
 import { createHash } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { hashFromBytes, isKuraError, parseBucketId, parsePocketId, parseZoneId } from '@kura/core'
 import type { BlockHash, BucketId } from '@kura/core'
 import { initialiseDatabase, openDatabase, type KuraDatabase } from '@kura/database'
-import { ManualClock, SeededRandom, surviveCrash, temporaryDirectory } from '@kura/testkit'
+import { ManualClock, SeededRandom, surviveCrash } from '@kura/testkit'
+import { RandomLives, type LifeCommand, type RandomLife } from '@kura/testkit'
 import fc from 'fast-check'
 import { afterAll, expect, it } from 'vitest'
 import { IndexModel, type ModelAnswer, type ModelPut } from '../testing/index-model.ts'
@@ -20,15 +19,12 @@ import type { RecordedBlock } from './index-store.ts'
 import { databaseIdentity, databasePath, MIGRATIONS } from './schema.ts'
 import { SqliteIndexStore } from './sqlite-index-store.ts'
 
-const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 250 : 25
-const SEED = Number(process.env['KURA_MODEL_SEED'] ?? 1)
 const IDENTITY = databaseIdentity({ pocket: parsePocketId('local'), zone: parseZoneId('a') })
 const T_MIN_MS = 1000
 const HASHES = Array.from({ length: 12 }, (_, seed) =>
   hashFromBytes(createHash('sha256').update(String(seed)).digest()),
 )
 const BUCKETS = [1, 2, 3].map((id) => parseBucketId(id))
-const counts = { sequences: 0, commands: 0, openings: 0 }
 
 /** Timers fire when told to; wall time moves only with `tick`. */
 class SteppedClock extends ManualClock {
@@ -39,16 +35,15 @@ class SteppedClock extends ManualClock {
   }
 }
 
-class Life {
+class Life implements RandomLife {
   readonly clock = new SteppedClock()
   readonly model = new IndexModel(T_MIN_MS)
   #directory: string
   #database: KuraDatabase
   #store: SqliteIndexStore
 
-  constructor(root: string) {
-    this.#directory = join(root, `life-${counts.sequences}`)
-    mkdirSync(this.#directory)
+  constructor(directory: string) {
+    this.#directory = directory
     initialiseDatabase({
       path: databasePath(this.#directory),
       genesis: IDENTITY,
@@ -102,7 +97,7 @@ class Life {
   }
 
   /** What waits for its commit was not answered, and is gone. */
-  async crash(puts: readonly ModelPut[]): Promise<void> {
+  async crash(puts: readonly ModelPut[] = []): Promise<void> {
     const waiting = Promise.allSettled(puts.map((put) => this.#submit(put)))
     const survivor = surviveCrash(this.#directory)
     await this.close()
@@ -137,7 +132,6 @@ class Life {
   }
 
   #openDatabase(): KuraDatabase {
-    counts.openings += 1
     const path = databasePath(this.#directory)
     return openDatabase({ path, expected: IDENTITY, migrations: MIGRATIONS, verify: true })
   }
@@ -168,18 +162,8 @@ function expectAnswer(answer: RecordedBlock | string, expected: ModelAnswer | un
   else expect(answer).toMatchObject(expected ?? {})
 }
 
-type Act = (life: Life) => Promise<void>
-
-function command(name: string, act: Act): fc.AsyncCommand<object, Life> {
-  return {
-    check: () => true,
-    run: async (_model, life) => {
-      counts.commands += 1
-      await act(life)
-    },
-    toString: () => name,
-  }
-}
+const lives = new RandomLives<Life>()
+const command = lives.command.bind(lives)
 
 const buckets = fc.constantFrom(...BUCKETS)
 const puts = fc.record({
@@ -189,7 +173,7 @@ const puts = fc.record({
 })
 const batches = fc.array(puts, { minLength: 1, maxLength: 6 })
 
-const COMMANDS: fc.Arbitrary<fc.AsyncCommand<object, Life>>[] = [
+const COMMANDS: fc.Arbitrary<LifeCommand<Life>>[] = [
   buckets.map((bucketId) => command(`gate ${bucketId}`, (life) => life.gate(bucketId))),
   batches.map((batch) => command(`record ×${batch.length}`, (life) => life.record(batch))),
   batches.map((batch) => command(`record ×${batch.length}`, (life) => life.record(batch))),
@@ -208,21 +192,10 @@ const COMMANDS: fc.Arbitrary<fc.AsyncCommand<object, Life>>[] = [
 ]
 
 it('the block index answers as its model, and no crash shows', { timeout: 3_600_000 }, async () => {
-  await using root = await temporaryDirectory()
-  const commands = fc.commands(COMMANDS, { maxCommands: 60, size: 'max' })
-  const property = fc.asyncProperty(commands, async (sequence) => {
-    counts.sequences += 1
-    const life = new Life(root.path)
-    try {
-      await fc.asyncModelRun(() => ({ model: {}, real: life }), sequence)
-      await life.crash([])
-    } finally {
-      await life.close()
-    }
-  })
-  await fc.assert(property, { numRuns: RUNS, seed: SEED })
+  const begin = (directory: string): Life => new Life(directory)
+  await lives.run({ commands: COMMANDS, commandsMax: 60, begin })
 })
 
 afterAll(() => {
-  process.stdout.write(`model of the block index: ${JSON.stringify(counts)}, seed ${SEED}\n`)
+  process.stdout.write(`model of the block index: ${lives.describe()}\n`)
 })

@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   hashFromBytes,
@@ -22,7 +21,7 @@ import {
   temporaryDirectory,
   type TemporaryDirectory,
 } from '@kura/testkit'
-import { isLive, type BlockPut, type BlockRow, type IndexStore } from './index-store.ts'
+import type { BlockPut, BlockRow, IndexStore } from './index-store.ts'
 import { databaseIdentity, databasePath, MIGRATIONS } from './schema.ts'
 import { SqliteIndexStore } from './sqlite-index-store.ts'
 
@@ -334,59 +333,6 @@ describe.each(ENGINES)('the index store on $name', (engine) => {
     expect(await codeOf(store.recordBlock(putOf('b')))).not.toBe('ok')
     store = engine.open(join(directory.path, 'data'), clock)
     expect(await store.locateBlock(hashOf('a'))).toBeDefined()
-  })
-
-  it('whatever happens in whatever order, the store agrees with a model of the rules', async () => {
-    const operation = fc.record({
-      kind: fc.constantFrom('record', 'replace', 'confirm', 'fence', 'gate', 'wait'),
-      block: fc.integer({ min: 0, max: 4 }),
-      bucket: fc.integer({ min: 0, max: 3 }),
-      other: fc.integer({ min: 0, max: 3 }),
-    })
-    let run = 0
-    await fc.assert(
-      fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 40 }), async (operations) => {
-        // Fresh names in each run, so that one database serves all of them.
-        run += 1
-        const bucketOf = (index: number) => parseBucketId(1000 + run * 10 + index)
-        const gates = new Map<number, 'open' | 'closed'>()
-        const rows = new Map<number, { bucket: number; lastPutMs: number }>()
-        for (const { kind, block, bucket, other } of operations) {
-          const row = rows.get(block)
-          const hash = hashOf(`${run} ${block}`)
-          const bucketId = bucketOf(bucket)
-          if (kind === 'wait') await clock.advance(T_MIN_MS / 3)
-          else if (kind === 'gate') {
-            const expected = gates.get(bucket) === 'closed' ? 'gate-closed' : 'ok'
-            expect(await codeOf(store.createGate(bucketId))).toBe(expected)
-            if (expected === 'ok') gates.set(bucket, 'open')
-          } else if (kind === 'fence') {
-            await one(store.fenceBucket(bucketId))
-            gates.set(bucket, 'closed')
-          } else if (kind === 'confirm') {
-            const expected = row?.bucket === bucket ? 'ok' : 'row-changed'
-            const code = await codeOf(store.confirmBlock({ hash, expectedBucketId: bucketId }))
-            expect(code).toBe(expected)
-          } else {
-            const replaceBucketId = kind === 'replace' ? bucketOf(other) : undefined
-            const put = { hash, bucketId, sizeBytes: 10, plainCrc: 1, replaceBucketId }
-            const moves =
-              row === undefined || (kind === 'replace' && row.bucket === other && other !== bucket)
-            const expected = moves && gates.get(bucket) !== 'open' ? 'gate-closed' : 'ok'
-            expect(await codeOf(store.recordBlock(put))).toBe(expected)
-            if (moves && expected === 'ok') rows.set(block, { bucket, lastPutMs: 0 })
-          }
-          const stored = await store.locateBlock(hash)
-          const model = rows.get(block)
-          expect(stored?.bucketId).toBe(model === undefined ? undefined : bucketOf(model.bucket))
-          if (stored === undefined || model === undefined) continue
-          expect(isLive(stored)).toBe(true)
-          expect(stored.lastPutMs).toBeGreaterThanOrEqual(model.lastPutMs)
-          model.lastPutMs = stored.lastPutMs
-        }
-      }),
-      { numRuns: 60 },
-    )
   })
 })
 

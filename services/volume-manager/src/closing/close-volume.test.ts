@@ -232,7 +232,8 @@ test('a record that turns up between two attempts is not dropped', async () => {
   await vi.waitFor(() => expect(kill.passed()).toBe(true), PATIENCE_MS)
   await cell.stopLeader()
   await cell.restartNode(index)
-  await cell.startLeader()
+  // Patient, so that it hears of the copy that is back before it closes with the others.
+  await cell.startLeader({ closeWaitMs: 8_000 })
   const after = await closed(cell, volume)
   expectEveryCopyHolds(cell, after, [record, late])
   expect(copiesInForce(after)).toHaveLength(3)

@@ -5,8 +5,6 @@
  * Method: random commands of fast-check on the table and on a model in plain maps, with real files.
  * A crash opens a copy of the files as they are. After each take-over all volumes are compared.
  */
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import {
   isKuraError,
   parseCellId,
@@ -20,7 +18,8 @@ import {
   type VolumeState,
 } from '@kura/core'
 import type { KuraDatabase } from '@kura/database'
-import { SeededRandom, surviveCrash, temporaryDirectory } from '@kura/testkit'
+import { SeededRandom, surviveCrash } from '@kura/testkit'
+import { RandomLives, type LifeCommand, type RandomLife } from '@kura/testkit'
 import fc from 'fast-check'
 import { afterAll, expect, it } from 'vitest'
 import {
@@ -30,12 +29,9 @@ import {
   type TablePlace,
 } from './replication-table.ts'
 
-const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 250 : 25
-const SEED = Number(process.env['KURA_MODEL_SEED'] ?? 1)
 const CELL = parseCellId(3)
 const DISKS = [1, 2, 3].map((digit) => parseDiskUuid(`00000000-0000-4000-8000-00000000000${digit}`))
 const DIGEST = 'ab'.repeat(32)
-const counts = { sequences: 0, commands: 0, openings: 0 }
 
 interface ModelVolume {
   state: VolumeState
@@ -43,7 +39,7 @@ interface ModelVolume {
   readonly extents: Map<ExtentId, ExtentState>
 }
 
-class Life {
+class Life implements RandomLife {
   readonly #volumes = new Map<VolumeId, ModelVolume>()
   readonly #issued = new Set<number>()
   #version = 0
@@ -52,9 +48,7 @@ class Life {
   #database: KuraDatabase
   #table: ReplicationTable
 
-  constructor(root: string) {
-    const dataDir = join(root, `life-${counts.sequences}`)
-    mkdirSync(dataDir)
+  constructor(dataDir: string) {
     const [pocket, zone] = [parsePocketId('test'), parseZoneId('a')]
     this.#place = { dataDir, pocket, zone, cellId: CELL, verify: true }
     initialiseReplicationTable(this.#place, new SeededRandom(1))
@@ -228,7 +222,6 @@ class Life {
   }
 
   #takeOver(): ReplicationTable {
-    counts.openings += 1
     const table = ReplicationTable.takeOver(this.#database, CELL)
     this.#epoch += 1
     expect(table.epoch).toBe(this.#epoch)
@@ -256,19 +249,11 @@ function codeOf(work: () => unknown): string | undefined {
   }
 }
 
-function command(name: string, act: (life: Life) => void): fc.Command<object, Life> {
-  return {
-    check: () => true,
-    run: (_model, life) => {
-      counts.commands += 1
-      act(life)
-    },
-    toString: () => name,
-  }
-}
+const lives = new RandomLives<Life>()
+const command = lives.command.bind(lives)
 
 const nths = fc.nat(5)
-const COMMANDS: fc.Arbitrary<fc.Command<object, Life>>[] = [
+const COMMANDS: fc.Arbitrary<LifeCommand<Life>>[] = [
   fc.constant(command('insert', (life) => life.insert())),
   nths.map((nth) => command(`open ${nth}`, (life) => life.markOpen(nth))),
   nths.map((nth) => command(`closing ${nth}`, (life) => life.markClosing(nth))),
@@ -287,22 +272,11 @@ it(
   'the replication table is as its model, and no crash shows',
   { timeout: 3_600_000 },
   async () => {
-    await using root = await temporaryDirectory()
-    const commands = fc.commands(COMMANDS, { maxCommands: 80, size: 'max' })
-    const property = fc.property(commands, (sequence) => {
-      counts.sequences += 1
-      const life = new Life(root.path)
-      try {
-        fc.modelRun(() => ({ model: {}, real: life }), sequence)
-        life.crash()
-      } finally {
-        life.close()
-      }
-    })
-    fc.assert(property, { numRuns: RUNS, seed: SEED })
+    const begin = (directory: string): Life => new Life(directory)
+    await lives.run({ commands: COMMANDS, commandsMax: 80, begin })
   },
 )
 
 afterAll(() => {
-  process.stdout.write(`model of the replication table: ${JSON.stringify(counts)}, seed ${SEED}\n`)
+  process.stdout.write(`model of the replication table: ${lives.describe()}\n`)
 })

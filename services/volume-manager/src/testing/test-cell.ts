@@ -115,13 +115,15 @@ export class TestCell implements AsyncDisposable {
     return this.#running?.address ?? '127.0.0.1:1'
   }
 
-  async startLeader(): Promise<void> {
-    const database = openReplicationDatabase(this.config)
+  /** `changes` are to the settings that the cell began with. */
+  async startLeader(changes: Partial<VolumeManagerConfig> = {}): Promise<void> {
+    const config = { ...this.config, ...changes }
+    const database = openReplicationDatabase(config)
     const lost = new AbortController()
     const identity = this.identity('volume-manager', '1-1')
-    const logger = createLogger({ service: 'test', id: '1-1', level: this.config.logLevel })
+    const logger = createLogger({ service: 'test', id: '1-1', level: config.logLevel })
     const leader: Leader = new Leader({
-      ...{ config: this.config, identity, clock, random: this.random, logger, database },
+      ...{ config, identity, clock, random: this.random, logger, database },
       addressBook: new AddressBook({ coordinator: this.#coordinator, clock }),
       metrics: new ManagerMetrics(() => leader.cell),
       lost: lost.signal,

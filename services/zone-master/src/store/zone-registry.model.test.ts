@@ -6,12 +6,11 @@
  * Method: random commands of fast-check on the registry and on a model in plain maps, with real
  * files. A crash opens a copy of the files as they are.
  */
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseCellId, parseDiskUuid, parseOsdId, parsePocketId, parseZoneId } from '@kura/core'
 import type { CellId, DiskState } from '@kura/core'
 import { initialiseDatabase, openDatabase, type KuraDatabase } from '@kura/database'
-import { ManualClock, SeededRandom, surviveCrash, temporaryDirectory } from '@kura/testkit'
+import { ManualClock, SeededRandom, surviveCrash } from '@kura/testkit'
+import { RandomLives, type LifeCommand, type RandomLife } from '@kura/testkit'
 import fc from 'fast-check'
 import { afterAll, expect, it } from 'vitest'
 import { CELL_WEIGHT_DEFAULT } from '../limits.ts'
@@ -19,12 +18,9 @@ import { hasChanges, planReport } from '../plan-report.ts'
 import { databaseIdentity, databasePath, MIGRATIONS } from './schema.ts'
 import { ZoneRegistry } from './zone-registry.ts'
 
-const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 250 : 25
-const SEED = Number(process.env['KURA_MODEL_SEED'] ?? 1)
 const IDENTITY = databaseIdentity({ pocket: parsePocketId('test'), zone: parseZoneId('a') })
 const CELLS = [1, 2].map((id) => parseCellId(id))
 const OPERATOR = { actor: 'cli anna', requestId: 'r-1' }
-const counts = { sequences: 0, commands: 0, openings: 0 }
 
 /** The disk of a number belongs to the cell of its parity. */
 function diskOf(digit: number) {
@@ -36,7 +32,7 @@ function diskOf(digit: number) {
   }
 }
 
-class Life {
+class Life implements RandomLife {
   readonly #weights = new Map<CellId, number>()
   readonly #disks = new Map<number, DiskState>()
   #version = 1
@@ -46,9 +42,8 @@ class Life {
   #database: KuraDatabase
   #registry: ZoneRegistry
 
-  constructor(root: string) {
-    this.#directory = join(root, `life-${counts.sequences}`)
-    mkdirSync(this.#directory)
+  constructor(directory: string) {
+    this.#directory = directory
     initialiseDatabase({
       path: databasePath(this.#directory),
       genesis: IDENTITY,
@@ -145,7 +140,6 @@ class Life {
   }
 
   #openDatabase(): KuraDatabase {
-    counts.openings += 1
     const path = databasePath(this.#directory)
     return openDatabase({ path, expected: IDENTITY, migrations: MIGRATIONS, verify: true })
   }
@@ -163,19 +157,11 @@ function cellOf(digit: number): CellId {
   return parseCellId(1 + (digit % CELLS.length))
 }
 
-function command(name: string, act: (life: Life) => void): fc.Command<object, Life> {
-  return {
-    check: () => true,
-    run: (_model, life) => {
-      counts.commands += 1
-      act(life)
-    },
-    toString: () => name,
-  }
-}
+const lives = new RandomLives<Life>()
+const command = lives.command.bind(lives)
 
 const digits = fc.integer({ min: 1, max: 5 })
-const COMMANDS: fc.Arbitrary<fc.Command<object, Life>>[] = [
+const COMMANDS: fc.Arbitrary<LifeCommand<Life>>[] = [
   digits.map((digit) => command(`report ${digit}`, (life) => life.report(digit, false))),
   digits.map((digit) => command(`suspect ${digit}`, (life) => life.report(digit, true))),
   fc
@@ -192,21 +178,10 @@ const COMMANDS: fc.Arbitrary<fc.Command<object, Life>>[] = [
 ]
 
 it('the zone registry is as its model, and no crash shows', { timeout: 3_600_000 }, async () => {
-  await using root = await temporaryDirectory()
-  const commands = fc.commands(COMMANDS, { maxCommands: 60, size: 'max' })
-  const property = fc.property(commands, (sequence) => {
-    counts.sequences += 1
-    const life = new Life(root.path)
-    try {
-      fc.modelRun(() => ({ model: {}, real: life }), sequence)
-      life.crash()
-    } finally {
-      life.close()
-    }
-  })
-  fc.assert(property, { numRuns: RUNS, seed: SEED })
+  const begin = (directory: string): Life => new Life(directory)
+  await lives.run({ commands: COMMANDS, commandsMax: 60, begin })
 })
 
 afterAll(() => {
-  process.stdout.write(`model of the zone registry: ${JSON.stringify(counts)}, seed ${SEED}\n`)
+  process.stdout.write(`model of the zone registry: ${lives.describe()}\n`)
 })
