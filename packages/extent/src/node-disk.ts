@@ -52,13 +52,26 @@ export class NodeDisk implements Disk {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | direct
     const handle = await fs.open(absolute, flags, 0o600)
     try {
-      if (options.allocateBytes > 0) await allocate(absolute, options.allocateBytes)
+      if (options.allocateBytes > 0) await this.#allocate(absolute, options.allocateBytes)
     } catch (error) {
       await handle.close()
       await fs.unlink(absolute)
       throw error
     }
     return new NodeFile(handle)
+  }
+
+  /**
+   * Asked for more than there is, ext4 takes all that there is before it says so, and for that
+   * moment every other writer on the disk meets ENOSPC: so it is not asked.
+   */
+  async #allocate(absolute: string, sizeBytes: number): Promise<void> {
+    const { freeBytes } = await this.space()
+    if (sizeBytes > freeBytes) {
+      const message = `${sizeBytes} bytes wanted, ${freeBytes} are free`
+      throw Object.assign(new Error(message), { code: 'ENOSPC' })
+    }
+    await allocate(absolute, sizeBytes)
   }
 
   async readFile(path: string): Promise<Buffer> {
