@@ -45,3 +45,16 @@ test('a log never takes more than two files of 16 MiB', async () => {
   expect((await readdir(folder)).sort()).toEqual(['a.log', 'a.log.1'])
   expect((await stat(join(folder, 'a.log.1'))).size).toBe(16 * MIB)
 })
+
+test('on a full disk lines are lost, which is said once, and nothing stops', () => {
+  const full = new ServiceLog({ path: '/dev/full', onWarning: (line) => warnings.push(line) })
+  for (let count = 0; count < 10; count += 1) {
+    full.write(Buffer.from('{"level":"info","msg":"fine"}\n'))
+  }
+  full.write(Buffer.from('{"level":"error","msg":"a disk is full"}\n'))
+  full.close()
+  expect(warnings).toEqual([
+    'lines are lost, the log file cannot be written (ENOSPC: no space left on device, write)',
+    'error: a disk is full',
+  ])
+})

@@ -67,15 +67,31 @@ export class ServiceLog {
     closeSync(this.#descriptor)
   }
 
+  /** A log that cannot be written is no reason to stop the zone: what it lacks is lost, and said. */
   #append(piece: Buffer): void {
-    if (this.#sizeBytes + piece.length > LOG_BYTES_MAX) {
-      closeSync(this.#descriptor)
-      renameSync(this.#path, `${this.#path}.1`)
-      this.#descriptor = openSync(this.#path, 'a')
-      this.#sizeBytes = 0
+    try {
+      if (this.#sizeBytes + piece.length > LOG_BYTES_MAX) this.#rotate()
+      writeSync(this.#descriptor, piece)
+      this.#sizeBytes += piece.length
+    } catch (error) {
+      this.#warnOnce('lines are lost, the log file cannot be written', describe(error))
     }
-    writeSync(this.#descriptor, piece)
-    this.#sizeBytes += piece.length
+  }
+
+  /** The old file is let go last: whatever fails here, there is one to write to. */
+  #rotate(): void {
+    renameSync(this.#path, `${this.#path}.1`)
+    const full = this.#descriptor
+    this.#descriptor = openSync(this.#path, 'a')
+    this.#sizeBytes = 0
+    closeSync(full)
+  }
+
+  #warnOnce(message: string, details: string): void {
+    const nowMs = performance.now()
+    if (nowMs - (this.#shownAtMs.get(message) ?? -Infinity) < REPEAT_MS) return
+    this.#shownAtMs.set(message, nowMs)
+    this.#onWarning(details === '' ? message : `${message} (${details})`)
   }
 }
 
