@@ -48,11 +48,8 @@ export class ServiceLog {
   #handOn(line: string): void {
     const fields = parseFields(line)
     const message = describe(fields?.['msg'] ?? '')
-    const nowMs = performance.now()
-    const shownAtMs = this.#shownAtMs.get(message) ?? -Infinity
-    if (nowMs - shownAtMs < REPEAT_MS) return
-    this.#shownAtMs.set(message, nowMs)
-    this.#onWarning(fields === undefined ? line.slice(0, SHOWN_CHARACTERS_MAX) : shorten(fields))
+    const shown = fields === undefined ? line.slice(0, SHOWN_CHARACTERS_MAX) : shorten(fields)
+    this.#sayOnce(message, shown)
   }
 
   /** A piece of its standard error: refusals to start, and what no logger caught. */
@@ -74,7 +71,8 @@ export class ServiceLog {
       writeSync(this.#descriptor, piece)
       this.#sizeBytes += piece.length
     } catch (error) {
-      this.#warnOnce('lines are lost, the log file cannot be written', describe(error))
+      const message = 'lines are lost, the log file cannot be written'
+      this.#sayOnce(message, `${message} (${describe(error)})`)
     }
   }
 
@@ -87,11 +85,12 @@ export class ServiceLog {
     closeSync(full)
   }
 
-  #warnOnce(message: string, details: string): void {
+  /** Once in a while, that is. */
+  #sayOnce(message: string, line: string): void {
     const nowMs = performance.now()
     if (nowMs - (this.#shownAtMs.get(message) ?? -Infinity) < REPEAT_MS) return
     this.#shownAtMs.set(message, nowMs)
-    this.#onWarning(details === '' ? message : `${message} (${details})`)
+    this.#onWarning(line)
   }
 }
 
