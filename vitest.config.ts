@@ -16,6 +16,8 @@ interface Suite {
   /** Suites that start real zones run one file at a time: they share two cores. */
   readonly isSerial?: boolean
   readonly env?: Readonly<Record<string, string>>
+  /** Suites whose tests hurt the machine first find out what it can do. */
+  readonly causesFaults?: boolean
 }
 
 /** The fuzzers run in both: some in `unit`, the rest, from another seed, in `long`. */
@@ -34,6 +36,7 @@ function project(suite: Suite) {
       expect: { poll: { timeout: 10 * SECOND } },
       fileParallelism: suite.isSerial !== true,
       env: { KURA_VERIFY: 'all', ...suite.env },
+      globalSetup: suite.causesFaults === true ? ['test/support/faults/probe-setup.ts'] : [],
     },
   }
 }
@@ -73,11 +76,19 @@ export default defineConfig({
         isSerial: true,
       }),
       project({
+        name: 'faults',
+        include: ['test/faults/**/*.test.ts'],
+        timeoutMs: 3 * MINUTE,
+        isSerial: true,
+        causesFaults: true,
+      }),
+      project({
         name: 'long',
         include: ['test/long/**/*.test.ts', 'test/fuzz/*.test.ts', FUZZERS],
         timeoutMs: 60 * MINUTE,
         isSerial: true,
         env: LONG_FUZZING,
+        causesFaults: true,
       }),
     ],
   },

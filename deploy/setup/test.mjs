@@ -12,6 +12,7 @@ const SUITES = {
     readme: () => runSuite('readme'),
     scenarios: () => runSuite('scenarios'),
     crash: () => runSuite('crash'),
+    faults: () => runSuite('faults'),
   },
   long: { long: () => runSuite('long') },
 }
@@ -32,6 +33,11 @@ process.stdout.write('\n')
 for (const { name, minutes, passed, failed } of rows) {
   const figures = `${minutes.toFixed(2).padStart(6)} min ${String(passed).padStart(5)} passed`
   process.stdout.write(`${name.padEnd(10)} ${figures} ${String(failed).padStart(4)} failed\n`)
+}
+const notTried = rows.flatMap((row) => row.notTried ?? [])
+if (notTried.length > 0) {
+  process.stdout.write(`\nnot tried, because this machine cannot (${notTried.length} tests):\n`)
+  for (const line of notTried) process.stdout.write(`  ${line}\n`)
 }
 // By name at the very end, so that the tail of a long output says what failed.
 for (const { reasons } of rows) {

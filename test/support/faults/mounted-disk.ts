@@ -1,0 +1,163 @@
+/**
+ * A file system of its own for a test, on a loop device, whose power can be cut.
+ *
+ * On a `file` the cut is the file system's own: the shutdown ioctl stops it between two operations
+ * with nothing written back, journal included. On a `fault-disk` it is the disk's: whatever no flush
+ * has made durable is lost, also what the file system had handed down already.
+ */
+import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { FaultDisk, type SectorRange } from './fault-disk.ts'
+import { runTool } from './run-tool.ts'
+
+export type FileSystem = 'ext4' | 'xfs'
+export type Device = 'file' | 'fault-disk'
+
+const FORMAT: Readonly<Record<FileSystem, readonly string[]>> = {
+  ext4: ['mkfs.ext4', '-q', '-F', '-E', 'nodiscard'],
+  xfs: ['mkfs.xfs', '-q', '-f', '-K'],
+}
+const CONTROL_BYTES = 200_000
+const UNMOUNT_TIMEOUT_MS = 20_000
+const UNMOUNT_POLL_MS = 10
+const SECTOR_BYTES = 512
+
+export interface MountedDiskOptions {
+  /** An empty folder; device, mount point and all. */
+  readonly folder: string
+  readonly fileSystem: FileSystem
+  readonly device: Device
+  readonly sizeBytes: number
+  /** More arguments for mkfs. */
+  readonly formatArgs?: readonly string[]
+}
+
+export class MountedDisk implements AsyncDisposable {
+  readonly fileSystem: FileSystem
+  readonly device: Device
+  /** Where the file system is mounted. */
+  readonly path: string
+  readonly #devicePath: string
+  readonly #faults: FaultDisk | undefined
+  #isMounted = false
+  #cutCount = 0
+
+  private constructor(options: MountedDiskOptions, faults: FaultDisk | undefined) {
+    this.fileSystem = options.fileSystem
+    this.device = options.device
+    this.path = join(options.folder, 'mounted')
+    this.#devicePath = faults?.path ?? join(options.folder, 'medium')
+    this.#faults = faults
+  }
+
+  /** Formats and mounts. */
+  static async make(options: MountedDiskOptions): Promise<MountedDisk> {
+    const { folder, fileSystem, sizeBytes, formatArgs = [] } = options
+    const medium = join(folder, 'medium')
+    await mkdir(join(folder, 'mounted'), { recursive: true })
+    await writeFile(medium, '')
+    await truncate(medium, sizeBytes)
+    const [format = '', ...args] = FORMAT[fileSystem]
+    await runTool(format, [...args, ...formatArgs, medium])
+    const faults =
+      options.device === 'file' ? undefined : await FaultDisk.start(medium, join(folder, 'device'))
+    const disk = new MountedDisk(options, faults)
+    await disk.mount()
+    return disk
+  }
+
+  /** Throws on a disk that is a plain file. */
+  get faults(): FaultDisk {
+    if (this.#faults === undefined) throw new Error('a plain file has no faults')
+    return this.#faults
+  }
+
+  async mount(): Promise<void> {
+    await runTool('mount', ['-o', 'loop', this.#devicePath, this.path])
+    this.#isMounted = true
+  }
+
+  /** Waits for processes that are still dying. */
+  async unmount(): Promise<void> {
+    const endsAtMs = performance.now() + UNMOUNT_TIMEOUT_MS
+    while (this.#isMounted) {
+      try {
+        await runTool('umount', [this.path])
+        this.#isMounted = false
+      } catch (error) {
+        if (performance.now() > endsAtMs) throw error
+        await sleep(UNMOUNT_POLL_MS)
+      }
+    }
+  }
+
+  /**
+   * Leaves an unsynced file behind and cuts the power. `seed` chooses what the cache of a
+   * fault-disk keeps by luck; nothing of it with `keptPercent` 0.
+   */
+  async cutPower(options: { readonly seed: number; readonly keptPercent: number }): Promise<void> {
+    await this.writeControl()
+    await this.cutAfterControl(options)
+  }
+
+  async writeControl(): Promise<void> {
+    this.#cutCount += 1
+    await writeFile(this.#controlPath, controlBytes(this.#cutCount))
+  }
+
+  async cutAfterControl(options: {
+    readonly seed: number
+    readonly keptPercent: number
+  }): Promise<void> {
+    if (this.#faults !== undefined) await this.#faults.cutPower(options)
+    else await runTool('xfs_io', ['-x', '-c', 'shutdown', this.path])
+  }
+
+  /**
+   * Power on, after everybody who used the file system is dead. Answers whether the unsynced file
+   * is gone: a cut that it survived was none.
+   */
+  async recover(): Promise<{ readonly isControlGone: boolean }> {
+    await this.unmount()
+    await this.#faults?.restorePower()
+    await this.mount()
+    const found = await readFile(this.#controlPath).catch(() => Buffer.alloc(0))
+    await rm(this.#controlPath, { force: true })
+    return { isControlGone: !found.equals(controlBytes(this.#cutCount)) }
+  }
+
+  /** Where on the disk `sizeBytes` of a file from `offsetBytes` are. */
+  async sectorsOf(
+    path: string,
+    range: { readonly offsetBytes: number; readonly sizeBytes: number },
+  ): Promise<readonly SectorRange[]> {
+    const lines = (await runTool('filefrag', ['-e', '-s', '-b512', path])).split('\n')
+    const first = range.offsetBytes / SECTOR_BYTES
+    const end = Math.ceil((range.offsetBytes + range.sizeBytes) / SECTOR_BYTES)
+    return lines.flatMap((line) => {
+      const numbers = /^\s*\d+:\s*(\d+)\.\.\s*(\d+):\s*(\d+)\.\.\s*\d+:/.exec(line)
+      if (numbers === null) return []
+      const [logical = 0, last = 0, physical = 0] = numbers.slice(1).map(Number)
+      const from = Math.max(first, logical)
+      const to = Math.min(end, last + 1)
+      if (from >= to) return []
+      return [{ firstSector: physical + from - logical, sectorCount: to - from }]
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A disk without power or with faults lets nobody unmount in peace.
+    await this.#faults?.heal()
+    await this.unmount()
+    await this.#faults?.[Symbol.asyncDispose]()
+  }
+
+  get #controlPath(): string {
+    return join(this.path, `control-${this.#cutCount}`)
+  }
+}
+
+function controlBytes(cutCount: number): Buffer {
+  return Buffer.alloc(CONTROL_BYTES, `control of cut ${cutCount}.`)
+}
