@@ -1,4 +1,9 @@
-/** See `test/support/faults/power-series.ts` for goal and method. `test/faults` makes some cuts. */
+/**
+ * See `test/support/faults/power-series.ts` and `describe-zone-cuts.ts` for goal and method.
+ * `test/faults` makes some of the cuts.
+ */
 import { describePowerCuts } from '../support/faults/describe-power-cuts.ts'
+import { describeZoneCuts } from '../support/faults/describe-zone-cuts.ts'
 
 describePowerCuts({ cutsPerKind: 60 })
+describeZoneCuts({ fileSystems: ['ext4', 'xfs'], cuts: 4 })

@@ -35,7 +35,10 @@ async function evictOnce(dataDir: string): Promise<number> {
   return Number(stdout)
 }
 
-export async function readBack(zone: LocalZone, hashes: Iterable<BlockHash>): Promise<ReadReport> {
+export async function readBack(
+  zone: Pick<LocalZone, 'dataDir' | 'endpoints'>,
+  hashes: Iterable<BlockHash>,
+): Promise<ReadReport> {
   await evictExtents(zone.dataDir)
   const { pocket, block } = zone.endpoints
   const report = await runProgram('read-blocks.ts', {
