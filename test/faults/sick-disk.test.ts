@@ -3,8 +3,8 @@
  * block, makes it serve nothing wrong, and after a failed sync has nothing acknowledged.
  *
  * Method: a real file system on a disk of our own (`native/fault-disk.c`), which fails flushes and
- * sectors, hangs or lies on command, under a real storage node. Sectors are found by asking the file
- * system where the bytes of a file are.
+ * sectors, hangs or lies on command, under a real storage node. The file system is asked in which
+ * sectors the bytes of a file are.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -2,8 +2,9 @@
  * Goal: a storage node that is stopped by a signal, or that has little memory, loses nothing that
  * it acknowledged and is not killed for what others ask of it.
  *
- * Method: SIGSTOP in the middle of 16 puts and SIGCONT when their callers have given up; and a memory
- * group of the kernel around the process, with more blocks of 4 MiB on their way than it can hold.
+ * Method: SIGSTOP in the middle of 16 puts and SIGCONT when their callers have given up; and a
+ * memory group of the kernel around the process, with more blocks of 4 MiB on their way than it can
+ * hold.
  */
 import { MIB, type BlockHash } from '@kura/core'
 import { expect } from 'vitest'

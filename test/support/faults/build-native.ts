@@ -1,4 +1,4 @@
-/** Builds the C programs of `native/` with the machine's compiler, once for each version of them. */
+/** Builds the C programs of `native/` with the machine's compiler, once for each version. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename } from 'node:fs/promises'

@@ -86,7 +86,9 @@ async function tryLostSync(): Promise<void> {
     const file = await open(process.argv[1], 'r+')
     const sync = () => file.datasync().then(() => 'ok', ({ code }) => code)
     await file.writev([Buffer.from('new')], 0)
-    console.log(await sync(), await sync(), (await file.read(Buffer.alloc(3), 0, 3, 0)).buffer + '')`
+    const said = [await sync(), await sync()]
+    const { buffer } = await file.read(Buffer.alloc(3), 0, 3, 0)
+    console.log(...said, String(buffer))`
   try {
     await writeFile(join(folder, 'trigger'), '')
     const path = join(folder, 'file')

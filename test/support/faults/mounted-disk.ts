@@ -2,8 +2,8 @@
  * A file system of its own for a test, on a loop device, whose power can be cut.
  *
  * On a `file` the cut is the file system's own: the shutdown ioctl stops it between two operations
- * with nothing written back, journal included. On a `fault-disk` it is the disk's: whatever no flush
- * has made durable is lost, also what the file system had handed down already.
+ * with nothing written back, journal included. On a `fault-disk` it is the disk's: whatever no
+ * flush has made durable is lost, also what the file system had handed down already.
  */
 import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -4,13 +4,13 @@
  *
  * Method: a storage node and a block index, real processes, keep their data on one file system of
  * their own. In each round 16 clients put without pause into two new extents while the extents of
- * the round before are being sealed; then the power goes. Either the machine's: both processes stand
- * still at that moment and never run again. Or the disk's: they live on a while and answer what they
- * like. Everything is mounted and started again; every block that was acknowledged, in this round or
- * the one before, must be there, and a block of unknown outcome is there, whole, or is not; once it
- * was there it stays. A round counts only if a file written just before the cut, without a sync, is
- * gone after it. When all rounds are over every block of all of them is read, and the offline
- * checker, which shares no code with the engine, reads every extent.
+ * the rounds before are being sealed; then the power goes. Either the machine's: both processes
+ * stand still at that moment and never run again. Or the disk's: they live on a while and answer
+ * what they like. Everything is mounted and started again. What was acknowledged must be there; a
+ * block of unknown outcome is there, whole, or is not, and once it was there it stays. A round
+ * counts only if a file written just before the cut, without a sync, is gone after it. When all
+ * rounds are over every block of all of them is read, and the offline checker, which shares no code
+ * with the engine, reads every extent.
  */
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'

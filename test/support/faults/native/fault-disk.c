@@ -3,9 +3,9 @@
  *
  *     fault-disk MEDIUM MOUNT_POINT -f -s
  *
- * Like a real disk it has a cache that forgets. A write stays in the cache until a flush moves it to
- * MEDIUM, a file of the disk's size; a power cut loses what is in the cache, all of it or a part of
- * its sectors, in whatever order they came. And it fails on command. A command is a line on
+ * Like a real disk it has a cache that forgets. A write stays in the cache until a flush moves it
+ * to MEDIUM, a file of the disk's size; a power cut loses what is in the cache, all of it or a part
+ * of its sectors, in whatever order they came. And it fails on command. A command is a line on
  * standard input, answered by a line on standard output:
  *
  *     cut SEED PERCENT      the power goes: PERCENT of the sectors in the cache, chosen by SEED,
@@ -15,7 +15,7 @@
  *     lie                   flushes succeed and do nothing
  *     bad r|w FIRST COUNT   reads or writes that touch these sectors of 512 bytes fail
  *     hang                  requests wait
- *     heal                  none of the four above any more
+ *     heal                  failing flushes, lies, bad sectors and hanging end
  *
  * At the end of standard input the disk is taken away, also from under a file system that hangs on
  * it: nothing outlives the test that started it.
