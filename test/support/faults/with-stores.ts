@@ -1,0 +1,65 @@
+/** A storage node and a block index on a disk of their own, for the length of one test. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MIB } from '@kura/core'
+import { MountedDisk, type Device, type FileSystem } from './mounted-disk.ts'
+import { scratchRoot } from './scratch-root.ts'
+import { StoreClient } from './store-client.ts'
+import { StoreProcesses } from './store-processes.ts'
+
+const DISK_BYTES = 2048 * MIB
+const LOG_LINES_SHOWN = 12
+
+export interface StoresOptions {
+  readonly fileSystem: FileSystem
+  readonly device: Device
+  readonly sizeBytes?: number
+  /** More arguments for mkfs. */
+  readonly formatArgs?: readonly string[]
+  /** How long the client waits for an answer. */
+  readonly timeoutMs?: number
+  readonly nodeEnvironment?: (folder: string) => NodeJS.ProcessEnv
+}
+
+export interface Stores {
+  readonly disk: MountedDisk
+  readonly processes: StoreProcesses
+  readonly client: StoreClient
+  /** Outside of the disk under test. */
+  readonly folder: string
+}
+
+export async function withStores(
+  options: StoresOptions,
+  body: (stores: Stores) => Promise<void>,
+): Promise<void> {
+  const { sizeBytes = DISK_BYTES, nodeEnvironment, timeoutMs } = options
+  const folder = await mkdtemp(join(await scratchRoot(sizeBytes), 'kura-fault-'))
+  try {
+    await using disk = await MountedDisk.make({ ...options, folder, sizeBytes })
+    await using processes = await StoreProcesses.start({
+      dataDir: disk.path,
+      besideDir: join(folder, 'beside'),
+      ...(nodeEnvironment !== undefined && { nodeEnvironment: nodeEnvironment(folder) }),
+    })
+    const client = new StoreClient(processes, timeoutMs === undefined ? {} : { timeoutMs })
+    try {
+      await body({ disk, processes, client, folder })
+    } catch (error) {
+      await showLogs(join(folder, 'beside'))
+      throw error
+    } finally {
+      client.close()
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** What the services said last, before the folder goes. */
+async function showLogs(folder: string): Promise<void> {
+  for (const name of (await readdir(folder)).filter((each) => each.endsWith('.log'))) {
+    const lines = (await readFile(join(folder, name), 'utf8')).trimEnd().split('\n')
+    process.stdout.write(`${name}, its end:\n${lines.slice(-LOG_LINES_SHOWN).join('\n')}\n`)
+  }
+}
