@@ -5,5 +5,5 @@
 import { describePowerCuts } from '../support/faults/describe-power-cuts.ts'
 import { describeZoneCuts } from '../support/faults/describe-zone-cuts.ts'
 
-describePowerCuts({ cutsPerKind: 60 })
-describeZoneCuts({ fileSystems: ['ext4', 'xfs'], cuts: 4 })
+describePowerCuts({ cutsPerKind: 50 })
+describeZoneCuts({ fileSystems: ['ext4', 'xfs'], cuts: 2 })
