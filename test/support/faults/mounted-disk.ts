@@ -38,17 +38,21 @@ export class MountedDisk implements AsyncDisposable {
   readonly device: Device
   /** Where the file system is mounted. */
   readonly path: string
-  readonly #devicePath: string
+  /** One for all mounts: a storage node knows its disk by the device's number, too. */
+  readonly #loopDevice: string
   readonly #faults: FaultDisk | undefined
   #isMounted = false
   #cutCount = 0
 
-  private constructor(options: MountedDiskOptions, faults: FaultDisk | undefined) {
+  private constructor(
+    options: MountedDiskOptions,
+    parts: { readonly loopDevice: string; readonly faults: FaultDisk | undefined },
+  ) {
     this.fileSystem = options.fileSystem
     this.device = options.device
     this.path = join(options.folder, 'mounted')
-    this.#devicePath = faults?.path ?? join(options.folder, 'medium')
-    this.#faults = faults
+    this.#loopDevice = parts.loopDevice
+    this.#faults = parts.faults
   }
 
   /** Formats and mounts. */
@@ -62,7 +66,9 @@ export class MountedDisk implements AsyncDisposable {
     await runTool(format, [...args, ...formatArgs, medium])
     const faults =
       options.device === 'file' ? undefined : await FaultDisk.start(medium, join(folder, 'device'))
-    const disk = new MountedDisk(options, faults)
+    const file = faults?.path ?? medium
+    const loopDevice = (await runTool('losetup', ['--find', '--show', file])).trim()
+    const disk = new MountedDisk(options, { loopDevice, faults })
     await disk.mount()
     return disk
   }
@@ -74,7 +80,7 @@ export class MountedDisk implements AsyncDisposable {
   }
 
   async mount(): Promise<void> {
-    await runTool('mount', ['-o', 'loop', this.#devicePath, this.path])
+    await runTool('mount', [this.#loopDevice, this.path])
     this.#isMounted = true
   }
 
@@ -150,6 +156,7 @@ export class MountedDisk implements AsyncDisposable {
     // A disk without power or with faults lets nobody unmount in peace.
     await this.#faults?.heal()
     await this.unmount()
+    await runTool('losetup', ['--detach', this.#loopDevice])
     await this.#faults?.[Symbol.asyncDispose]()
   }
 
