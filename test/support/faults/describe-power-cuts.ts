@@ -1,15 +1,10 @@
 /** The series of `power-series.ts` as tests, one for each kind of cut. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { MIB } from '@kura/core'
 import { expect } from 'vitest'
 import type { Capability } from './capabilities.ts'
 import { faultTest } from './fault-test.ts'
-import { MountedDisk, type Device, type FileSystem } from './mounted-disk.ts'
+import type { Device, FileSystem } from './mounted-disk.ts'
 import { PowerSeries, type PowerRound } from './power-series.ts'
-import { scratchRoot } from './scratch-root.ts'
-import { StoreClient } from './store-client.ts'
-import { StoreProcesses } from './store-processes.ts'
+import { withStores } from './with-stores.ts'
 
 interface CutKind {
   readonly fileSystem: FileSystem
@@ -35,7 +30,6 @@ const KINDS: readonly CutKind[] = [
   },
 ]
 const CLIENT_COUNT = 16
-const DISK_BYTES = 2048 * MIB
 const ROUND_TIMEOUT_MS = 20_000
 
 export function describePowerCuts({ cutsPerKind }: { readonly cutsPerKind: number }): void {
@@ -50,25 +44,16 @@ export function describePowerCuts({ cutsPerKind }: { readonly cutsPerKind: numbe
 
 async function runSeries(kind: CutKind, cutCount: number): Promise<void> {
   const seed = Number(process.env['KURA_POWER_SEED'] ?? Math.floor(Math.random() * 2 ** 32))
-  const folder = await mkdtemp(join(await scratchRoot(DISK_BYTES), 'kura-power-'))
-  try {
-    await using disk = await MountedDisk.make({ folder, ...kind, sizeBytes: DISK_BYTES })
-    const places = { dataDir: disk.path, besideDir: join(folder, 'beside') }
-    await using processes = await StoreProcesses.start(places)
-    const client = new StoreClient(processes)
-    const series = new PowerSeries({ disk, processes, client, seed })
+  await withStores(kind, async (stores) => {
+    const series = new PowerSeries({ ...stores, seed })
     try {
       await series.run(cutCount)
     } catch (error) {
       throw new Error(`KURA_POWER_SEED=${seed}, cut ${series.rounds.length + 1}`, { cause: error })
-    } finally {
-      client.close()
     }
     report(kind, series.rounds)
     expectHardCuts(series.rounds, cutCount)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  })
 }
 
 /** A cut between two puts would prove little: most must come into the middle of many. */

@@ -8,6 +8,7 @@ import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { chooseFreePorts, LocalService, programOf } from '@kura/local'
+import type { MountedDisk } from './mounted-disk.ts'
 
 const COMPILE_CACHE = resolve(import.meta.dirname, '../../../.cache/compiled')
 
@@ -76,6 +77,15 @@ export class StoreProcesses implements AsyncDisposable {
 
   async kill(signal: NodeJS.Signals): Promise<void> {
     await Promise.all(this.#services.map((service) => service.kill(signal)))
+  }
+
+  /** Power off, power on: kills, mounts `disk` anew, starts again. */
+  async cutPower(disk: MountedDisk): Promise<void> {
+    await disk.cutPower({ seed: 1, keptPercent: 0 })
+    await this.kill('SIGKILL')
+    const { isControlGone } = await disk.recover()
+    if (!isControlGone) throw new Error('unsynced bytes survived the cut')
+    await this.restart()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
