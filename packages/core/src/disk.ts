@@ -42,8 +42,8 @@ export interface Disk {
   /** Durable: every entry of the directory. */
   syncDirectory(path: string): Promise<void>
   space(): Promise<{ readonly totalBytes: number; readonly freeBytes: number }>
-  /** The number of the device that the root lies on (st_dev). */
-  deviceNumber(): Promise<number>
+  /** Whether the root is where a file system of its own is mounted. */
+  isMountPoint(): Promise<boolean>
   /** Takes the exclusive lock on a file, which is made where it is missing; throws `locked`. */
   lock(path: string): Promise<DiskLock>
 }

@@ -21,8 +21,8 @@ export interface DiskIdentity {
   readonly cellId: CellId
   readonly osdId: OsdId
   readonly diskUuid: DiskUuid
-  /** st_dev of the root: a disk that is not mounted shows another one. */
-  readonly deviceNumber: number
+  /** Whether the root was a mount point at genesis; then it has to be one at every start. */
+  readonly isMountPoint: boolean
 }
 
 /** What an order says about an extent that is to be made. */

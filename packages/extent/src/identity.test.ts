@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { parseOsdId, parsePocketId } from '@kura/core'
 import { FaultyDisk, ManualClock, MemoryDisk, SeededRandom } from '@kura/testkit'
 import { describe, expect, it } from 'vitest'
@@ -13,6 +14,21 @@ async function openAs(disk: MemoryDisk, changes: Partial<typeof EXPECTED>): Prom
     random: new SeededRandom(1),
     slabs: BACKGROUND,
   })
+}
+
+/** The files of a disk without extents. */
+async function copyOf(
+  disk: MemoryDisk,
+  options: { readonly isMountPoint: boolean },
+): Promise<MemoryDisk> {
+  const copy = new MemoryDisk(options)
+  for (const directory of ['extents', 'scratch', 'trash', 'quarantine']) {
+    await copy.makeDirectory(directory)
+  }
+  for (const path of ['IDENTITY', 'EPOCH']) {
+    await copy.writeFileDurably(path, await disk.readFile(path))
+  }
+  return copy
 }
 
 describe('genesis', () => {
@@ -62,17 +78,27 @@ describe('a start', () => {
     await (await openAs(disk, {})).close()
   })
 
-  it('refuses a copy of the files on another device', async () => {
-    const memory = new MemoryDisk({ deviceNumber: 5 })
-    await initialise(memory)
-    const elsewhere = new MemoryDisk({ deviceNumber: 6 })
-    for (const directory of ['extents', 'scratch', 'trash', 'quarantine']) {
-      await elsewhere.makeDirectory(directory)
-    }
-    for (const path of ['IDENTITY', 'EPOCH']) {
-      await elsewhere.writeFileDurably(path, await memory.readFile(path))
-    }
-    await expect(openStore(elsewhere)).rejects.toMatchObject({ code: 'identity-mismatch' })
+  it('refuses a copy of the files where the disk is not mounted', async () => {
+    const mounted = await initialise(new MemoryDisk({ isMountPoint: true }))
+    const copy = await copyOf(mounted, { isMountPoint: false })
+    await expect(openStore(copy)).rejects.toMatchObject({ code: 'identity-mismatch' })
+  })
+
+  it('takes a disk that was a plain directory as a directory and as a mount point', async () => {
+    const directory = await initialise(new MemoryDisk({ isMountPoint: false }))
+    const mounted = await copyOf(directory, { isMountPoint: true })
+    for (const disk of [directory, mounted]) await (await openAs(disk, {})).close()
+  })
+
+  it('takes a disk whose identity still names a device, whatever its number is now', async () => {
+    const disk = await initialise(new MemoryDisk({ isMountPoint: false }))
+    const text = (await disk.readFile('IDENTITY')).toString('utf8')
+    const { isMountPoint, crc32: crc, ...fields } = JSON.parse(text) as Record<string, unknown>
+    expect([typeof isMountPoint, typeof crc]).toEqual(['boolean', 'number'])
+    const first = { ...fields, deviceNumber: 1793 }
+    const line = JSON.stringify({ ...first, crc32: crc32(JSON.stringify(first)) })
+    await disk.writeFileDurably('IDENTITY', Buffer.from(`${line}\n`))
+    await (await openAs(disk, {})).close()
   })
 
   it.each(['IDENTITY', 'EPOCH'])('refuses a damaged %s', async (path) => {

@@ -58,7 +58,7 @@ export async function initialiseDisk(
       cellId: owner.cellId,
       osdId: owner.osdId,
       diskUuid: parseDiskUuid(randomUuid(owner.random)),
-      deviceNumber: await disk.deviceNumber(),
+      isMountPoint: await disk.isMountPoint(),
     }
     const directories = [
       EXTENTS_DIRECTORY,
@@ -89,7 +89,8 @@ async function assertVirgin(disk: Disk): Promise<void> {
 
 /**
  * The identity of the disk. Throws `genesis-missing`, `format-invalid`, `format-too-new`, and
- * `identity-mismatch` when it is another's or lies on another device than at genesis.
+ * `identity-mismatch` when it is another's, or when no file system is mounted where one was at
+ * genesis. Device numbers say nothing: the next boot may give them to other disks.
  */
 export async function readIdentity(disk: Disk, expected: ExpectedIdentity): Promise<DiskIdentity> {
   const identity = parseIdentity(await readLine(disk, IDENTITY_PATH))
@@ -100,11 +101,10 @@ export async function readIdentity(disk: Disk, expected: ExpectedIdentity): Prom
       hint: 'Check which disk is mounted where, and the settings of this storage node.',
     })
   }
-  const deviceNumber = await disk.deviceNumber()
-  if (deviceNumber !== identity.deviceNumber) {
-    throw new KuraError('identity-mismatch', 'the disk lies on another device than at genesis', {
-      details: { found: deviceNumber, expected: identity.deviceNumber },
-      hint: 'Is the disk mounted? A copy of its files elsewhere is not the disk.',
+  if (identity.isMountPoint && !(await disk.isMountPoint())) {
+    throw new KuraError('identity-mismatch', 'the disk was a mount point and is none now', {
+      details: { diskUuid: identity.diskUuid },
+      hint: 'Mount the disk. A copy of its files on the file system below is not the disk.',
     })
   }
   return identity
@@ -125,7 +125,8 @@ function parseIdentity(fields: ReadonlyMap<string, unknown>): DiskIdentity {
     cellId: parseCellId(integerOf(fields, 'cellId')),
     osdId: parseOsdId(integerOf(fields, 'osdId')),
     diskUuid: parseDiskUuid(textOf(fields, 'diskUuid')),
-    deviceNumber: integerOf(fields, 'deviceNumber'),
+    // The first disks have a device number in its place, which says nothing after a restart.
+    isMountPoint: fields.has('isMountPoint') && flagOf(fields, 'isMountPoint'),
   }
 }
 
@@ -143,7 +144,7 @@ export function encodeEpoch(epoch: number): Buffer {
   return encodeLine({ epoch })
 }
 
-function encodeLine(fields: Readonly<Record<string, string | number>>): Buffer {
+function encodeLine(fields: Readonly<Record<string, string | number | boolean>>): Buffer {
   const crc = crc32(JSON.stringify(fields))
   return Buffer.from(`${JSON.stringify({ ...fields, crc32: crc })}\n`)
 }
@@ -181,6 +182,12 @@ function integerOf(fields: ReadonlyMap<string, unknown>, name: string): number {
   const value = fields.get(name)
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
   throw new KuraError('format-invalid', `${name} is missing or no integer`)
+}
+
+function flagOf(fields: ReadonlyMap<string, unknown>, name: string): boolean {
+  const value = fields.get(name)
+  if (typeof value === 'boolean') return value
+  throw new KuraError('format-invalid', `${name} is missing or neither true nor false`)
 }
 
 function textOf(fields: ReadonlyMap<string, unknown>, name: string): string {

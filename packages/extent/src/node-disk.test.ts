@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MIB, PAGE_SIZE_BYTES, SlabPool } from '@kura/core'
 import { temporaryDirectory } from '@kura/testkit'
@@ -100,11 +100,19 @@ it('one lock at a time, and free again after release', async () => {
   await (await other.lock('LOCK')).release()
 })
 
-it('has the space of df and the device of its root', async () => {
+it('has the space of df', async () => {
   const { totalBytes, freeBytes } = await disk.space()
   expect(freeBytes).toBeGreaterThan(0)
   expect(totalBytes).toBeGreaterThan(freeBytes)
-  expect(await disk.deviceNumber()).toBeGreaterThan(0)
+})
+
+it('knows whether a file system of its own is mounted at its root', async () => {
+  expect(await disk.isMountPoint()).toBe(false)
+  // These two are mounted wherever tests run; a link to a mount point leads to it.
+  await symlink('/proc', join(directory.path, 'link'))
+  for (const path of ['/', '/proc', join(directory.path, 'link')]) {
+    expect(await (await NodeDisk.open(path)).isMountPoint()).toBe(true)
+  }
 })
 
 it('a root that is no directory is refused', async () => {

@@ -136,8 +136,12 @@ export class NodeDisk implements Disk {
     return { totalBytes: (blocks - bfree + bavail) * bsize, freeBytes: bavail * bsize }
   }
 
-  async deviceNumber(): Promise<number> {
-    return (await fs.stat(this.rootPath)).dev
+  async isMountPoint(): Promise<boolean> {
+    const root = await fs.stat(this.rootPath)
+    // Written out: the kernel steps over the mount, where path arithmetic would follow names.
+    const parent = await fs.stat(`${this.rootPath}/..`)
+    // Only the topmost directory of all is its own parent.
+    return root.dev !== parent.dev || root.ino === parent.ino
   }
 
   async lock(path: string): Promise<DiskLock> {

@@ -184,8 +184,8 @@ export class FaultyDisk implements Disk {
     return this.#space ?? (await this.#disk.space())
   }
 
-  async deviceNumber(): Promise<number> {
-    return await this.#disk.deviceNumber()
+  async isMountPoint(): Promise<boolean> {
+    return await this.#disk.isMountPoint()
   }
 
   async lock(path: string): Promise<DiskLock> {

@@ -22,7 +22,7 @@ import { systemError } from './system-error.ts'
 
 export interface MemoryDiskOptions {
   readonly totalBytes?: number
-  readonly deviceNumber?: number
+  readonly isMountPoint?: boolean
 }
 
 export type DiskIoKind =
@@ -72,7 +72,7 @@ export function isChangingIo({ kind }: DiskIo): boolean {
 export class MemoryDisk implements Disk {
   readonly #counter = new ChangeCounter()
   readonly #totalBytes: number
-  readonly #deviceNumber: number
+  readonly #isMountPoint: boolean
   readonly #locked = new Set<string>()
   #root: MemoryDirectoryInode
   #dead = false
@@ -80,7 +80,7 @@ export class MemoryDisk implements Disk {
 
   constructor(options: MemoryDiskOptions = {}) {
     this.#totalBytes = options.totalBytes ?? 2 ** 40
-    this.#deviceNumber = options.deviceNumber ?? 1
+    this.#isMountPoint = options.isMountPoint ?? true
     this.#root = new MemoryDirectoryInode(this.#counter)
   }
 
@@ -261,8 +261,8 @@ export class MemoryDisk implements Disk {
     return await Promise.resolve({ totalBytes: this.#totalBytes, freeBytes })
   }
 
-  async deviceNumber(): Promise<number> {
-    return await Promise.resolve(this.#deviceNumber)
+  async isMountPoint(): Promise<boolean> {
+    return await Promise.resolve(this.#isMountPoint)
   }
 
   async lock(path: string): Promise<DiskLock> {
@@ -282,7 +282,7 @@ export class MemoryDisk implements Disk {
   }
 
   #empty(): MemoryDisk {
-    return new MemoryDisk({ totalBytes: this.#totalBytes, deviceNumber: this.#deviceNumber })
+    return new MemoryDisk({ totalBytes: this.#totalBytes, isMountPoint: this.#isMountPoint })
   }
 
   #handle(
