@@ -4,10 +4,10 @@
  * their logs are not.
  */
 import { execFile } from 'node:child_process'
-import { mkdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { chooseFreePorts, LocalService, programOf } from '@kura/local'
+import { chooseFreePorts, LocalService, PROCESS_ENVIRONMENT, programOf } from '@kura/local'
 import type { MountedDisk } from './mounted-disk.ts'
 
 const COMPILE_CACHE = resolve(import.meta.dirname, '../../../.cache/compiled')
@@ -46,23 +46,20 @@ export class StoreProcesses implements AsyncDisposable {
 
   /** Makes both stores and starts both processes. */
   static async start(options: StoreProcessesOptions): Promise<StoreProcesses> {
-    await mkdir(options.besideDir, { recursive: true })
     const addresses = (await chooseFreePorts(5)).map((port) => `127.0.0.1:${port}`)
-    const [rpc, block, indexRpc, nodeAdmin = '', indexAdmin = ''] = addresses
-    const node = serviceOf('storage-node', options, {
-      RPC_ADDRESS: rpc,
-      BLOCK_ADDRESS: block,
-      ADMIN_ADDRESS: nodeAdmin,
+    const [rpc = '', block = '', indexRpc = '', nodeAdmin = '', indexAdmin = ''] = addresses
+    const node = await prepare('storage-node', options, {
+      rpc_address: rpc,
+      block_address: block,
+      admin_address: nodeAdmin,
       // The rounds scrub nothing; verification is ordered.
-      SCRUB_BYTES_PER_SECOND: '4096',
+      scrub_bytes_per_second: 4096,
     })
-    const index = serviceOf('block-index', options, {
-      RPC_ADDRESS: indexRpc,
-      ADMIN_ADDRESS: indexAdmin,
+    const index = await prepare('block-index', options, {
+      rpc_address: indexRpc,
+      admin_address: indexAdmin,
     })
-    const said = await initialise(node.environment, 'storage-node')
-    await initialise(index.environment, 'block-index')
-    const { diskUuid } = JSON.parse(said) as { readonly diskUuid: string }
+    const { diskUuid } = JSON.parse(node.said) as { readonly diskUuid: string }
     const parts = { node: node.service, index: index.service, addresses, diskUuid }
     const processes = new StoreProcesses(parts)
     await processes.restart()
@@ -98,47 +95,58 @@ export class StoreProcesses implements AsyncDisposable {
   }
 }
 
-function serviceOf(
+/** Makes the store of a service that can be started then; `said` is what `init` printed. */
+async function prepare(
   kind: 'storage-node' | 'block-index',
   options: StoreProcessesOptions,
-  own: Readonly<Record<string, string | undefined>>,
-): { readonly service: LocalService; readonly environment: NodeJS.ProcessEnv } {
-  const { dataDir, besideDir, nodeEnvironment = {} } = options
-  const prefix = `KURA_${kind.replaceAll('-', '_').toUpperCase()}_`
-  const settings = {
-    POCKET: 'local',
-    ZONE: 'a',
-    DATA_DIR: join(dataDir, kind),
-    COORDINATION_DIR: join(besideDir, 'coordination'),
-    STOP_WITH_STDIN: '1',
+  own: Readonly<Record<string, string | number>> & { readonly admin_address: string },
+): Promise<{ readonly service: LocalService; readonly said: string }> {
+  const { dataDir: disk, besideDir, nodeEnvironment = {} } = options
+  const dataDir = join(disk, kind)
+  const coordinationDir = join(besideDir, 'coordination')
+  const settingsPath = await writeSettings(join(besideDir, `${kind}.toml`), {
+    pocket: 'local',
+    zone: 'a',
+    data_dir: dataDir,
+    coordination_dir: coordinationDir,
+    stop_with_stdin: true,
     ...own,
-  }
-  const named = Object.entries(settings).map(([name, value]) => [prefix + name, value])
-  const environment: NodeJS.ProcessEnv = {
+  })
+  const environment = {
     ...process.env,
-    UV_THREADPOOL_SIZE: '8',
+    ...PROCESS_ENVIRONMENT,
     // They start often; this saves a part of each start.
     NODE_COMPILE_CACHE: COMPILE_CACHE,
-    ...Object.fromEntries(named),
-    ...(kind === 'storage-node' ? nodeEnvironment : {}),
   }
+  const program = programOf(kind)
+  const init = [program, 'init', '--config', settingsPath]
+  const { stdout } = await promisify(execFile)(process.execPath, init, { env: environment })
   const service = new LocalService({
     name: kind,
     kind,
-    program: programOf(kind),
-    dataDir: join(dataDir, kind),
-    adminAddress: own['ADMIN_ADDRESS'] ?? '',
-    environment,
+    program,
+    dataDir,
+    adminAddress: own.admin_address,
+    settingsPath,
+    // The library of a fault is for the running service alone.
+    environment: { ...environment, ...(kind === 'storage-node' ? nodeEnvironment : {}) },
     logPath: join(besideDir, `${kind}.log`),
     restarts: false,
     tell: () => undefined,
     warn: () => undefined,
   })
-  return { service, environment }
+  return { service, said: stdout }
 }
 
-/** What `init` printed. The library of a fault is for the service alone. */
-async function initialise(environment: NodeJS.ProcessEnv, kind: string): Promise<string> {
-  const env = { ...environment, LD_PRELOAD: '' }
-  return (await promisify(execFile)(process.execPath, [programOf(kind), 'init'], { env })).stdout
+async function writeSettings(
+  path: string,
+  settings: Readonly<Record<string, string | number | boolean>>,
+): Promise<string> {
+  const lines = Object.entries(settings).map(
+    // The text of JSON is text of TOML.
+    ([name, value]) => `${name} = ${JSON.stringify(value)}\n`,
+  )
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, lines.join(''))
+  return path
 }
