@@ -4,13 +4,13 @@
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { buildLostSync } from './build-native.ts'
 import { MemoryGroup } from './memory-group.ts'
 import { MountedDisk, type Device, type FileSystem } from './mounted-disk.ts'
+import { makeScratchFolder } from './scratch-folder.ts'
 
 export const CAPABILITIES = ['ext4', 'xfs', 'fault-disk', 'lost-sync', 'memory-limit'] as const
 export type Capability = (typeof CAPABILITIES)[number]
@@ -56,7 +56,7 @@ export function describeCapabilities(report: CapabilityReport): string {
 
 /** A power cut of an empty file system. */
 async function tryCut(fileSystem: FileSystem, device: Device): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'kura-probe-'))
+  const folder = await makeScratchFolder(PROBE_BYTES)
   try {
     await using disk = await MountedDisk.make({
       folder,
@@ -74,7 +74,7 @@ async function tryCut(fileSystem: FileSystem, device: Device): Promise<void> {
 
 /** A process of Node whose first sync fails and whose second succeeds. */
 async function tryLostSync(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'kura-probe-'))
+  const folder = await makeScratchFolder(0)
   const environment = {
     ...process.env,
     LD_PRELOAD: await buildLostSync(),

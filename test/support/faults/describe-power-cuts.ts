@@ -32,7 +32,9 @@ const KINDS: readonly CutKind[] = [
 const CLIENT_COUNT = 16
 const ROUND_TIMEOUT_MS = 20_000
 
-export function describePowerCuts({ cutsPerKind }: { readonly cutsPerKind: number }): void {
+/** `KURA_POWER_CUTS` makes another number of cuts. */
+export function describePowerCuts(options: { readonly cutsPerKind: number }): void {
+  const cutsPerKind = Number(process.env['KURA_POWER_CUTS'] ?? options.cutsPerKind)
   for (const kind of KINDS) {
     const name = `${cutsPerKind} power cuts ${kind.what} lose nothing that was acknowledged`
     const timeoutMs = cutsPerKind * ROUND_TIMEOUT_MS

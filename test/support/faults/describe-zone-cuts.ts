@@ -6,7 +6,7 @@
  * through the frontend; all processes are frozen, the power is cut, everything is killed. After the
  * restart a process of its own reads every block back; volumes open anew, and puts go on.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KuraClient } from '@kura/client'
 import { MIB } from '@kura/core'
@@ -21,7 +21,7 @@ import { readBack } from '../read-report.ts'
 import { faultTest } from './fault-test.ts'
 import { LaunchedZone } from './launched-zone.ts'
 import { MountedDisk, type FileSystem } from './mounted-disk.ts'
-import { scratchRoot } from './scratch-root.ts'
+import { makeScratchFolder } from './scratch-folder.ts'
 
 const CLIENT_COUNT = 16
 const SIZES_BYTES = [3_000, 70_000, 4_096, 300_000, 40]
@@ -44,7 +44,7 @@ export function describeZoneCuts(options: {
 }
 
 async function cutZone(fileSystem: FileSystem, cuts: number): Promise<void> {
-  const folder = await mkdtemp(join(await scratchRoot(DISK_BYTES), 'kura-power-'))
+  const folder = await makeScratchFolder(DISK_BYTES)
   try {
     const sizeBytes = DISK_BYTES
     await using disk = await MountedDisk.make({

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { ownedPrefix } from './scratch-folder.ts'
 
 const ROOT = '/sys/fs/cgroup'
 
@@ -19,6 +20,9 @@ const VERSION_1: Version = {
 }
 const VERSION_2: Version = { folder: ROOT, limit: 'memory.max', events: 'memory.events' }
 
+/** Where groups are made. */
+export const GROUP_FOLDERS: readonly string[] = [VERSION_1.folder, VERSION_2.folder]
+
 export class MemoryGroup {
   readonly #folder: string
   readonly #version: Version
@@ -31,7 +35,7 @@ export class MemoryGroup {
   /** Throws the system's error where there are no cgroups or no right to them. */
   static async make(limitBytes: number): Promise<MemoryGroup> {
     const version = existsSync(join(VERSION_1.folder, VERSION_1.limit)) ? VERSION_1 : VERSION_2
-    const group = new MemoryGroup(join(version.folder, `kura-test-${randomUUID()}`), version)
+    const group = new MemoryGroup(join(version.folder, ownedPrefix() + randomUUID()), version)
     await mkdir(group.#folder)
     try {
       await writeFile(join(group.#folder, version.limit), String(limitBytes))

@@ -38,20 +38,20 @@ export class MountedDisk implements AsyncDisposable {
   readonly device: Device
   /** Where the file system is mounted. */
   readonly path: string
-  /** One for all mounts: a storage node knows its disk by the device's number, too. */
-  readonly #loopDevice: string
+  /** What the loop device is put on. */
+  readonly #file: string
   readonly #faults: FaultDisk | undefined
   #isMounted = false
   #cutCount = 0
 
   private constructor(
     options: MountedDiskOptions,
-    parts: { readonly loopDevice: string; readonly faults: FaultDisk | undefined },
+    parts: { readonly file: string; readonly faults: FaultDisk | undefined },
   ) {
     this.fileSystem = options.fileSystem
     this.device = options.device
     this.path = join(options.folder, 'mounted')
-    this.#loopDevice = parts.loopDevice
+    this.#file = parts.file
     this.#faults = parts.faults
   }
 
@@ -66,11 +66,14 @@ export class MountedDisk implements AsyncDisposable {
     await runTool(format, [...args, ...formatArgs, medium])
     const faults =
       options.device === 'file' ? undefined : await FaultDisk.start(medium, join(folder, 'device'))
-    const file = faults?.path ?? medium
-    const loopDevice = (await runTool('losetup', ['--find', '--show', file])).trim()
-    const disk = new MountedDisk(options, { loopDevice, faults })
-    await disk.mount()
-    return disk
+    const disk = new MountedDisk(options, { file: faults?.path ?? medium, faults })
+    try {
+      await disk.mount()
+      return disk
+    } catch (error) {
+      await disk[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   /** Throws on a disk that is a plain file. */
@@ -79,8 +82,9 @@ export class MountedDisk implements AsyncDisposable {
     return this.#faults
   }
 
+  /** On any loop device that is free, which goes with the mount. */
   async mount(): Promise<void> {
-    await runTool('mount', [this.#loopDevice, this.path])
+    await runTool('mount', ['-o', 'loop', this.#file, this.path])
     this.#isMounted = true
   }
 
@@ -152,12 +156,19 @@ export class MountedDisk implements AsyncDisposable {
     })
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    // A disk without power or with faults lets nobody unmount in peace.
+  /** Ends the faults, if there are any. */
+  async heal(): Promise<void> {
     await this.#faults?.heal()
-    await this.unmount()
-    await runTool('losetup', ['--detach', this.#loopDevice])
-    await this.#faults?.[Symbol.asyncDispose]()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      // A disk with faults lets nobody unmount in peace.
+      await this.heal()
+      await this.unmount()
+    } finally {
+      await this.#faults?.[Symbol.asyncDispose]()
+    }
   }
 
   get #controlPath(): string {

@@ -21,6 +21,8 @@ import type { PutTarget } from '../put-load.ts'
 import type { StoreProcesses } from './store-processes.ts'
 
 const PLACE = { pocket: parsePocketId('local'), zone: parseZoneId('a') }
+/** More than any load has clients: no put waits at this side. */
+const CONNECTIONS_MAX = 64
 const PUT_TIMEOUT_MS = 15_000
 const ORDER_TIMEOUT_MS = 30_000
 const SALT = '00112233445566ff'
@@ -55,7 +57,7 @@ export class StoreClient implements PutTarget {
     this.#blocks = new BlockClient({
       hello,
       clock: new SystemClock(),
-      connectionsPerAddressMax: 32,
+      connectionsPerAddressMax: CONNECTIONS_MAX,
     })
   }
 

@@ -1,9 +1,9 @@
 /** A storage node and a block index on a disk of their own, for the length of one test. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MIB } from '@kura/core'
 import { MountedDisk, type Device, type FileSystem } from './mounted-disk.ts'
-import { scratchRoot } from './scratch-root.ts'
+import { makeScratchFolder } from './scratch-folder.ts'
 import { StoreClient } from './store-client.ts'
 import { StoreProcesses } from './store-processes.ts'
 
@@ -34,7 +34,7 @@ export async function withStores(
   body: (stores: Stores) => Promise<void>,
 ): Promise<void> {
   const { sizeBytes = DISK_BYTES, nodeEnvironment, timeoutMs } = options
-  const folder = await mkdtemp(join(await scratchRoot(sizeBytes), 'kura-fault-'))
+  const folder = await makeScratchFolder(sizeBytes)
   try {
     await using disk = await MountedDisk.make({ ...options, folder, sizeBytes })
     await using processes = await StoreProcesses.start({
@@ -50,6 +50,8 @@ export async function withStores(
       throw error
     } finally {
       client.close()
+      // A process that waits for its disk cannot be killed.
+      await disk.heal()
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
