@@ -5,6 +5,7 @@
  * a library loaded into the storage node (`native/lost-sync.c`) does. It puts back what was there
  * before the last write, fails that sync and lets all later ones succeed.
  */
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MIB } from '@kura/core'
@@ -42,6 +43,8 @@ faultTest(name, { needs: ['ext4', 'lost-sync'] }, async () => {
       await expect(append(`next/${extent}`, extent)).rejects.toMatchObject(suspect)
     }
 
+    // The mark is written while the answer is on its way.
+    await expect.poll(() => existsSync(join(processes.node.dataDir, 'SUSPECT'))).toBe(true)
     await processes.node.kill('SIGKILL')
     processes.node.start()
     await expect.poll(() => processes.node.readinessProblem()).toMatch(/suspect/)

@@ -3,14 +3,10 @@
  * whose answers make a put durable. Their data is on the disk under test; what a zone shares and
  * their logs are not.
  */
-import { execFile } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { promisify } from 'node:util'
-import { chooseFreePorts, LocalService, PROCESS_ENVIRONMENT, programOf } from '@kura/local'
+import { join } from 'node:path'
+import { chooseFreePorts, type LocalService } from '@kura/local'
 import type { MountedDisk } from './mounted-disk.ts'
-
-const COMPILE_CACHE = resolve(import.meta.dirname, '../../../.cache/compiled')
+import { makeStoreService } from './store-service.ts'
 
 export interface StoreProcessesOptions {
   /** Where their data goes. */
@@ -48,16 +44,24 @@ export class StoreProcesses implements AsyncDisposable {
   static async start(options: StoreProcessesOptions): Promise<StoreProcesses> {
     const addresses = (await chooseFreePorts(5)).map((port) => `127.0.0.1:${port}`)
     const [rpc = '', block = '', indexRpc = '', nodeAdmin = '', indexAdmin = ''] = addresses
-    const node = await prepare('storage-node', options, {
-      rpc_address: rpc,
-      block_address: block,
-      admin_address: nodeAdmin,
-      // The rounds scrub nothing; verification is ordered.
-      scrub_bytes_per_second: 4096,
+    const { dataDir, besideDir, nodeEnvironment = {} } = options
+    const node = await makeStoreService('storage-node', {
+      dataDir: join(dataDir, 'storage-node'),
+      besideDir,
+      environment: nodeEnvironment,
+      settings: {
+        rpc_address: rpc,
+        block_address: block,
+        // The rounds scrub nothing; verification is ordered.
+        scrub_bytes_per_second: 4096,
+      },
+      adminAddress: nodeAdmin,
     })
-    const index = await prepare('block-index', options, {
-      rpc_address: indexRpc,
-      admin_address: indexAdmin,
+    const index = await makeStoreService('block-index', {
+      dataDir: join(dataDir, 'block-index'),
+      besideDir,
+      settings: { rpc_address: indexRpc },
+      adminAddress: indexAdmin,
     })
     const { diskUuid } = JSON.parse(node.said) as { readonly diskUuid: string }
     const parts = { node: node.service, index: index.service, addresses, diskUuid }
@@ -93,60 +97,4 @@ export class StoreProcesses implements AsyncDisposable {
   get #services(): readonly LocalService[] {
     return [this.node, this.index]
   }
-}
-
-/** Makes the store of a service that can be started then; `said` is what `init` printed. */
-async function prepare(
-  kind: 'storage-node' | 'block-index',
-  options: StoreProcessesOptions,
-  own: Readonly<Record<string, string | number>> & { readonly admin_address: string },
-): Promise<{ readonly service: LocalService; readonly said: string }> {
-  const { dataDir: disk, besideDir, nodeEnvironment = {} } = options
-  const dataDir = join(disk, kind)
-  const coordinationDir = join(besideDir, 'coordination')
-  const settingsPath = await writeSettings(join(besideDir, `${kind}.toml`), {
-    pocket: 'local',
-    zone: 'a',
-    data_dir: dataDir,
-    coordination_dir: coordinationDir,
-    stop_with_stdin: true,
-    ...own,
-  })
-  const environment = {
-    ...process.env,
-    ...PROCESS_ENVIRONMENT,
-    // They start often; this saves a part of each start.
-    NODE_COMPILE_CACHE: COMPILE_CACHE,
-  }
-  const program = programOf(kind)
-  const init = [program, 'init', '--config', settingsPath]
-  const { stdout } = await promisify(execFile)(process.execPath, init, { env: environment })
-  const service = new LocalService({
-    name: kind,
-    kind,
-    program,
-    dataDir,
-    adminAddress: own.admin_address,
-    settingsPath,
-    // The library of a fault is for the running service alone.
-    environment: { ...environment, ...(kind === 'storage-node' ? nodeEnvironment : {}) },
-    logPath: join(besideDir, `${kind}.log`),
-    restarts: false,
-    tell: () => undefined,
-    warn: () => undefined,
-  })
-  return { service, said: stdout }
-}
-
-async function writeSettings(
-  path: string,
-  settings: Readonly<Record<string, string | number | boolean>>,
-): Promise<string> {
-  const lines = Object.entries(settings).map(
-    // The text of JSON is text of TOML.
-    ([name, value]) => `${name} = ${JSON.stringify(value)}\n`,
-  )
-  await mkdir(dirname(path), { recursive: true })
-  await writeFile(path, lines.join(''))
-  return path
 }
