@@ -46,7 +46,7 @@ export function describePowerCuts(options: { readonly cutsPerKind: number }): vo
 
 async function runSeries(kind: CutKind, cutCount: number): Promise<void> {
   const seed = Number(process.env['KURA_POWER_SEED'] ?? Math.floor(Math.random() * 2 ** 32))
-  await withStores(kind, async (stores) => {
+  await withStores({ ...kind, separateIndex: true }, async (stores) => {
     const series = new PowerSeries({ ...stores, seed })
     try {
       await series.run(cutCount)

@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GROUP_FOLDERS } from './memory-group.ts'
 import { runTool } from './run-tool.ts'
@@ -50,12 +50,13 @@ function isAbandoned(path: string): boolean {
   return owner !== undefined && !existsSync(`/proc/${owner}`)
 }
 
-/** By their arguments, which name the settings or the data of a test. */
+/** Services and launchers, by their arguments, which name settings or data of a test. */
 async function listProcesses(): Promise<number[]> {
   const abandoned: number[] = []
   for (const name of (await readdir('/proc')).filter((each) => /^\d+$/.test(each))) {
     const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')
-    if (isAbandoned(command)) abandoned.push(Number(name))
+    const isNode = basename(command.split('\0')[0] ?? '') === 'node'
+    if (isNode && isAbandoned(command)) abandoned.push(Number(name))
   }
   return abandoned
 }

@@ -2,15 +2,18 @@
  * Goal: whatever was acknowledged before a power cut is there and right after it, nothing wrong is
  * served, and no row of the index lacks its record.
  *
- * Method: a storage node and a block index, real processes, keep their data on one file system of
- * their own. In each round 16 clients put without pause into two new extents while the extents of
- * the rounds before are being sealed; then the power goes. Either the machine's: both processes
- * stand still at that moment and never run again. Or the disk's: they live on a while and answer
- * what they like. Everything is mounted and started again. What was acknowledged must be there; a
- * block of unknown outcome is there, whole, or is not, and once it was there it stays. A round
- * counts only if a file written just before the cut, without a sync, is gone after it. When all
- * rounds are over every block of all of them is read, and the offline checker, which shares no code
- * with the engine, reads every extent.
+ * Method: a storage node and a block index, real processes, keep their data on a disk each: on one
+ * disk every sync of the index would be a flush for the node, too, and hide a sync that the node
+ * forgets. In most rounds 16 clients put without pause into two new extents while the extents of
+ * the rounds before are being sealed; then the power of both disks goes. Either with the machine's:
+ * both processes stand still at that moment and never run again. Or without: they live on a while
+ * and answer what they like. In the other rounds nobody puts, and the power goes as soon as the
+ * order for a new extent is answered, so that no later sync helps what the order forgot. Everything
+ * is mounted and started again. What was acknowledged must be there; a block of unknown outcome is
+ * there, whole, or is not, and once it was there it stays. A round counts only if files written just
+ * before the cut, one on each disk, without a sync, are gone after it. When all rounds are over
+ * every block of all of them is read, and the offline checker, which shares no code with the engine,
+ * reads every extent.
  */
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -40,12 +43,15 @@ const UNCOUNTED_SHARE_MAX = 0.5
 /** What a client says of a put that nobody answered. */
 const UNANSWERED_CODES: readonly string[] = ['unavailable', 'deadline-exceeded']
 
-/** Whose power goes: where it is the machine's, every put under way stays without an answer. */
-const VICTIMS = ['machine', 'machine', 'disk'] as const
+/**
+ * What the power goes under. With the machine's every put under way stays without an answer; with
+ * the disks' alone the processes live on; an order is a moment without puts.
+ */
+const KINDS = ['machine', 'machine', 'disks', 'machine', 'machine', 'order'] as const
 
 export interface PowerRound {
   readonly seed: number
-  readonly victim: (typeof VICTIMS)[number]
+  readonly kind: (typeof KINDS)[number]
   readonly isControlGone: boolean
   /** Puts under way at the cut. */
   readonly inFlight: number
@@ -56,7 +62,7 @@ export interface PowerRound {
 
 export class PowerSeries {
   readonly rounds: PowerRound[] = []
-  readonly #disk: MountedDisk
+  readonly #disks: readonly MountedDisk[]
   readonly #processes: StoreProcesses
   readonly #client: StoreClient
   readonly #random: SeededRandom
@@ -66,12 +72,12 @@ export class PowerSeries {
   readonly #unsealed = new Set<number>()
 
   constructor(parts: {
-    readonly disk: MountedDisk
+    readonly disks: readonly MountedDisk[]
     readonly processes: StoreProcesses
     readonly client: StoreClient
     readonly seed: number
   }) {
-    this.#disk = parts.disk
+    this.#disks = parts.disks
     this.#processes = parts.processes
     this.#client = parts.client
     this.#random = new SeededRandom(parts.seed)
@@ -85,37 +91,62 @@ export class PowerSeries {
       this.rounds.push(await this.#runRound())
     }
     await this.#expectSound(this.#tried)
-    await checkOffline(join(this.#disk.path, 'storage-node', 'extents'))
+    await checkOffline(join(this.#processes.node.dataDir, 'extents'))
   }
 
   async #runRound(): Promise<PowerRound> {
+    const kind = KINDS[this.rounds.length % KINDS.length] ?? 'machine'
     const seed = Math.floor(this.#random.next() * 2 ** 32)
+    return kind === 'order' ? await this.#cutOrder(seed) : await this.#cutLoad(kind, seed)
+  }
+
+  async #cutLoad(kind: 'machine' | 'disks', seed: number): Promise<PowerRound> {
     const choice = new SeededRandom(seed)
-    const victim = VICTIMS[this.rounds.length % VICTIMS.length] ?? 'machine'
     const load = await this.#startLoad(seed)
     await load.acknowledgedMore(ACKNOWLEDGED_MIN + Math.floor(choice.next() * ACKNOWLEDGED_SPREAD))
     await sleep(choice.next() * DELAY_MS_MAX)
-    await this.#disk.writeControl()
-    if (victim === 'machine') await this.#processes.kill('SIGSTOP')
+    await this.#writeControls()
+    if (kind === 'machine') await this.#processes.kill('SIGSTOP')
     const inFlight = load.inFlightCount
     const keptPercent = KEPT_PERCENTS[Math.floor(choice.next() * KEPT_PERCENTS.length)] ?? 0
-    await this.#disk.cutAfterControl({ seed, keptPercent })
-    if (victim === 'disk') await sleep(choice.next() * AFTERLIFE_MS_MAX)
+    await this.#cut({ seed, keptPercent })
+    if (kind === 'disks') await sleep(choice.next() * AFTERLIFE_MS_MAX)
     await this.#processes.kill('SIGKILL')
     await load.ended()
-    const { isControlGone } = await this.#disk.recover()
-    await this.#processes.restart()
-    this.#client.reconnect()
+    const isControlGone = await this.#recover()
     await this.#expectRoundSound(load)
     const unanswered = sum(UNANSWERED_CODES.map((code) => load.errorCounts.get(code) ?? 0))
-    return {
-      seed,
-      victim,
-      isControlGone,
-      inFlight,
-      unanswered,
-      acknowledged: load.acknowledged.size,
-    }
+    const acknowledged = load.acknowledged.size
+    return { seed, kind, isControlGone, inFlight, unanswered, acknowledged }
+  }
+
+  /** The control files come first: after the answer everything has to be quick. */
+  async #cutOrder(seed: number): Promise<PowerRound> {
+    await this.#writeControls()
+    for (const extent of this.#client.openExtents) this.#unsealed.add(extent)
+    await this.#client.createExtents(1, EXTENT_BYTES)
+    await this.#processes.kill('SIGSTOP')
+    await this.#cut({ seed, keptPercent: 0 })
+    await this.#processes.kill('SIGKILL')
+    const isControlGone = await this.#recover()
+    for (const extent of this.#client.openExtents) await this.#client.freeze(extent)
+    return { seed, kind: 'order', isControlGone, inFlight: 0, unanswered: 0, acknowledged: 0 }
+  }
+
+  async #writeControls(): Promise<void> {
+    await Promise.all(this.#disks.map((disk) => disk.writeControl()))
+  }
+
+  async #cut(options: { readonly seed: number; readonly keptPercent: number }): Promise<void> {
+    await Promise.all(this.#disks.map((disk) => disk.cutAfterControl(options)))
+  }
+
+  /** Answers whether no disk has its control file any more. */
+  async #recover(): Promise<boolean> {
+    const recovered = await Promise.all(this.#disks.map((disk) => disk.recover()))
+    await this.#processes.restart()
+    this.#client.reconnect()
+    return recovered.every(({ isControlGone }) => isControlGone)
   }
 
   /** Load on new extents while those of earlier rounds are being sealed. */

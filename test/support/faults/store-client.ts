@@ -182,6 +182,12 @@ export class StoreClient implements PutTarget {
     }
   }
 
+  /** Throws where the node has no such extent. */
+  async freeze(extent: number): Promise<void> {
+    const order = { epoch: 1n, address: this.#address(extent) }
+    await this.node.freezeExtent(order, { timeoutMs: ORDER_TIMEOUT_MS })
+  }
+
   /** Freezes and seals against the extent's own digest. */
   async seal(extent: number): Promise<void> {
     const order = { epoch: 1n, address: this.#address(extent) }

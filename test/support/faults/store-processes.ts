@@ -3,14 +3,14 @@
  * whose answers make a put durable. Their data is on the disk under test; what a zone shares and
  * their logs are not.
  */
-import { join } from 'node:path'
 import { chooseFreePorts, type LocalService } from '@kura/local'
 import type { MountedDisk } from './mounted-disk.ts'
 import { makeStoreService } from './store-service.ts'
 
 export interface StoreProcessesOptions {
   /** Where their data goes. */
-  readonly dataDir: string
+  readonly nodeDir: string
+  readonly indexDir: string
   /** Where everything else goes. */
   readonly besideDir: string
   /** More variables for the storage node. */
@@ -44,9 +44,9 @@ export class StoreProcesses implements AsyncDisposable {
   static async start(options: StoreProcessesOptions): Promise<StoreProcesses> {
     const addresses = (await chooseFreePorts(5)).map((port) => `127.0.0.1:${port}`)
     const [rpc = '', block = '', indexRpc = '', nodeAdmin = '', indexAdmin = ''] = addresses
-    const { dataDir, besideDir, nodeEnvironment = {} } = options
+    const { nodeDir, indexDir, besideDir, nodeEnvironment = {} } = options
     const node = await makeStoreService('storage-node', {
-      dataDir: join(dataDir, 'storage-node'),
+      dataDir: nodeDir,
       besideDir,
       environment: nodeEnvironment,
       settings: {
@@ -58,7 +58,7 @@ export class StoreProcesses implements AsyncDisposable {
       adminAddress: nodeAdmin,
     })
     const index = await makeStoreService('block-index', {
-      dataDir: join(dataDir, 'block-index'),
+      dataDir: indexDir,
       besideDir,
       settings: { rpc_address: indexRpc },
       adminAddress: indexAdmin,
