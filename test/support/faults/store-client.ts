@@ -32,7 +32,7 @@ const never = new AbortController().signal
 export type Finding =
   | { readonly kind: 'right' }
   | { readonly kind: 'wrong' }
-  /** No record here and no row; neither is damage. */
+  /** No row; of a record that was asked for alone: no record. Neither is damage. */
   | { readonly kind: 'absent' }
   /** A row whose record cannot be had, or a record that is damaged. */
   | { readonly kind: 'failed'; readonly reason: string }
@@ -155,7 +155,9 @@ export class StoreClient implements PutTarget {
       return { kind: 'failed', reason: 'the row is not the one that was recorded' }
     }
     const finding = await this.read(hash)
-    if (finding.kind !== 'absent' || !found) return finding
+    // A record that no row names is garbage: there, and not to be had.
+    if (!found && finding.kind === 'right') return { kind: 'absent' }
+    if (!found || finding.kind !== 'absent') return finding
     return { kind: 'failed', reason: 'a row without a record' }
   }
 
