@@ -1,6 +1,6 @@
 /**
- * The device files that test disks need. Where nobody fills /dev, as in a container with all rights,
- * the kernel has the devices and the names are missing.
+ * The device files that test disks need. Where nobody fills /dev, as in a container with all
+ * rights, the kernel has the devices and the names are missing.
  */
 import { existsSync } from 'node:fs'
 import { runTool } from './run-tool.ts'

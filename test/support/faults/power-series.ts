@@ -10,10 +10,10 @@
  * and answer what they like. In the other rounds nobody puts, and the power goes as soon as the
  * order for a new extent is answered, so that no later sync helps what the order forgot. Everything
  * is mounted and started again. What was acknowledged must be there; a block of unknown outcome is
- * there, whole, or is not, and once it was there it stays. A round counts only if files written just
- * before the cut, one on each disk, without a sync, are gone after it. When all rounds are over
- * every block of all of them is read, and the offline checker, which shares no code with the engine,
- * reads every extent.
+ * there, whole, or is not, and once it was there it stays. A round counts only if files written
+ * just before the cut, one on each disk, without a sync, are gone after it. When all rounds are
+ * over every block of all of them is read, and the offline checker, which shares no code with the
+ * engine, reads every extent.
  */
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const SHARED_MEMORY = '/dev/shm'
-/** Whatever fault tests leave on a machine has a name that starts so, followed by its maker's id. */
+/** Whatever fault tests leave has a name that starts so, followed by its maker's process id. */
 const PREFIX = 'kura-faults-'
 const OWNED_NAME = new RegExp(`/${PREFIX}(\\d+)-[^/]+`)
 

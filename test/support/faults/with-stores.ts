@@ -20,7 +20,7 @@ export interface StoresOptions {
   readonly formatArgs?: readonly string[]
   /** How long the client waits for an answer. */
   readonly timeoutMs?: number
-  /** Whether the index has a disk of its own: else each sync of the one is a flush for the other. */
+  /** Whether the index has its own disk: else a sync of the one is a flush for the other. */
   readonly separateIndex?: boolean
   readonly nodeEnvironment?: (folder: string) => NodeJS.ProcessEnv
 }
