@@ -5,5 +5,5 @@
 import { describePowerCuts } from '../support/faults/describe-power-cuts.ts'
 import { describeZoneCuts } from '../support/faults/describe-zone-cuts.ts'
 
-describePowerCuts({ cutsPerKind: 50 })
-describeZoneCuts({ fileSystems: ['ext4', 'xfs'], cuts: 2 })
+describePowerCuts({ cutsPerKind: 30 })
+describeZoneCuts({ fileSystems: ['ext4'], cuts: 2 })
