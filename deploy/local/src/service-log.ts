@@ -64,7 +64,7 @@ export class ServiceLog {
     closeSync(this.#descriptor)
   }
 
-  /** A log that cannot be written is no reason to stop the zone: what it lacks is lost, and said. */
+  /** A log that cannot be written stops nothing: what it lacks is lost, and said. */
   #append(piece: Buffer): void {
     try {
       if (this.#sizeBytes + piece.length > LOG_BYTES_MAX) this.#rotate()
