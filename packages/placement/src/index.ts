@@ -7,8 +7,19 @@ export { orderReplicas } from './order-replicas.ts'
 export type { OrderReplicasOptions } from './order-replicas.ts'
 export { pickVolume } from './pick-volume.ts'
 export type { PickedVolume, PickVolumeOptions } from './pick-volume.ts'
+export { placeCopy } from './place-copy.ts'
+export type { PlaceCopyOptions } from './place-copy.ts'
 export { placeVolume } from './place-volume.ts'
 export type { PlaceableDisk, PlaceVolumeOptions } from './place-volume.ts'
+export { planRepairs } from './plan-repairs.ts'
+export type {
+  PlannedRepair,
+  PlanRepairsView,
+  RepairableCopy,
+  RepairableVolume,
+  RepairCondition,
+  RepairPlan,
+} from './plan-repairs.ts'
 export { planVolumes } from './plan-volumes.ts'
 export type {
   CloseReason,
