@@ -1,5 +1,5 @@
 /** Shapes of what the replication table says about volumes, shared by table, maps and planners. */
-import type { BucketId, DiskUuid, ExtentId, OsdId, VolumeId } from './ids.ts'
+import type { BucketId, DiskUuid, ExtentId, OrderId, OsdId, VolumeId } from './ids.ts'
 
 /** Only open volumes take appends; only closed ones are moved; a closed one never reopens. */
 export const VOLUME_STATES = ['creating', 'open', 'closing', 'closed', 'retired'] as const
@@ -36,6 +36,8 @@ export interface Volume {
   readonly digest: string
   /** Distinct hashes; 0 until closed. */
   readonly recordCount: number
+  /** The one piece of work that has the volume now; undefined: none. */
+  readonly orderId: OrderId | undefined
 }
 
 /** Life of a disk in the registry. */

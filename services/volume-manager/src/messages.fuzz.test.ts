@@ -74,7 +74,8 @@ it('any row of the replication table is a volume or a typed error', () => {
     decode: (bytes) => {
       const [state = '', extentState = '', uuid = '', id = ''] = bytes.toString().split(' ')
       const extents = [{ ...extent, state: extentState, disk_uuid: uuid, length_bytes: 5 }]
-      const numbers = { volume_id: Number(id), capacity_bytes: 5, record_count: 2 }
+      const order = { order_id: Number(id) }
+      const numbers = { volume_id: Number(id), capacity_bytes: 5, record_count: 2, ...order }
       return parseVolumeRow({ ...row, ...numbers, state, digest: '' }, extents)
     },
     seeds: [Buffer.from(`open in-force ${diskUuid} 8`), Buffer.from(`closed source ${diskUuid} 9`)],

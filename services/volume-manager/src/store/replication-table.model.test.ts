@@ -13,7 +13,9 @@ import {
   parsePocketId,
   parseZoneId,
   type ExtentId,
+  parseExtentId,
   type ExtentState,
+  type OrderId,
   type VolumeId,
   type VolumeState,
 } from '@kura/core'
@@ -36,6 +38,8 @@ const DIGEST = 'ab'.repeat(32)
 interface ModelVolume {
   state: VolumeState
   changedVersion: number
+  orderId: OrderId | undefined
+  generation: number
   readonly extents: Map<ExtentId, ExtentState>
 }
 
@@ -68,18 +72,21 @@ class Life implements RandomLife {
       extentId: this.#issue(this.#table.ids.nextExtentId()),
       diskUuid,
     }))
+    const orderId = this.#issue(this.#table.ids.nextOrderId())
     this.#table.volumes.insertCreating({
       volumeId,
       bucketId: this.#issue(this.#table.ids.nextBucketId()),
       salt: '0123456789abcdef',
       capacityBytes: 1 << 28,
-      orderId: this.#issue(this.#table.ids.nextOrderId()),
+      orderId,
       extents,
     })
     this.#version += 1
     this.#volumes.set(volumeId, {
       state: 'creating',
       changedVersion: this.#version,
+      orderId,
+      generation: 1,
       extents: new Map(extents.map(({ extentId }) => [extentId, 'building'])),
     })
   }
@@ -101,7 +108,10 @@ class Life implements RandomLife {
   markClosing(nth: number): void {
     this.#step(nth, 'open', (id, volume) => {
       this.#table.volumes.markClosing(id, 'full')
-      return () => (volume.state = 'closing')
+      return () => {
+        volume.state = 'closing'
+        volume.orderId = undefined
+      }
     })
   }
 
@@ -132,13 +142,81 @@ class Life implements RandomLife {
       this.#table.volumes.markClosed({ volumeId, digest: DIGEST, recordCount: 7, extents })
       return () => {
         volume.state = 'closed'
+        volume.orderId = undefined
         for (const [extentId, state] of states) volume.extents.set(extentId, state)
       }
     })
   }
 
+  beginRepair(nth: number): void {
+    const orderId = this.#issue(this.#table.ids.nextOrderId())
+    this.#step(nth, 'closed', (volumeId, volume) => {
+      if (volume.state === 'closed' && volume.orderId !== undefined)
+        return this.#refused(volumeId, orderId)
+      this.#table.volumes.beginRepair(volumeId, orderId)
+      return () => (volume.orderId = orderId)
+    })
+  }
+
+  /** Of another order, or of one that never began. */
+  #refused(volumeId: VolumeId, orderId: OrderId): undefined {
+    const { volumes } = this.#table
+    expect(codeOf(() => volumes.beginRepair(volumeId, orderId))).toBe('state-conflict')
+    expect(codeOf(() => volumes.cancelRepair(volumeId, orderId))).toBe('state-conflict')
+    return undefined
+  }
+
+  /** Builds a copy in the place of the first one that is in force. */
+  commitRepair(nth: number): void {
+    this.#ordered(nth, (volumeId, volume, orderId) => {
+      const extentId = this.#issue(this.#table.ids.nextExtentId())
+      const diskUuid = DISKS[nth % DISKS.length] ?? parseDiskUuid('')
+      this.#table.volumes.addIntent({ volumeId, extentId, diskUuid, orderId })
+      this.#version += 1
+      const [replaced] = [...volume.extents].find(([, state]) => state === 'in-force') ?? []
+      const retired = replaced === undefined ? [] : [replaced]
+      this.#table.volumes.commitRepair({
+        ...{ volumeId, orderId, digest: DIGEST, recordCount: 7 },
+        built: [{ extentId, lengthBytes: 4096 }],
+        retired,
+      })
+      become(volume, { state: 'closed', from: 'building', to: 'retired' })
+      for (const id of retired) volume.extents.set(id, 'retired')
+      volume.extents.set(extentId, 'in-force')
+      volume.generation += 1
+    })
+  }
+
+  cancelRepair(nth: number): void {
+    this.#ordered(nth, (volumeId, volume, orderId) => {
+      this.#table.volumes.cancelRepair(volumeId, orderId)
+      become(volume, { state: 'closed', from: 'building', to: 'retired' })
+    })
+  }
+
+  #ordered(
+    nth: number,
+    change: (volumeId: VolumeId, volume: ModelVolume, orderId: OrderId) => void,
+  ): void {
+    const ordered = [...this.#volumes].filter(
+      ([, { state, orderId }]) => state === 'closed' && orderId !== undefined,
+    )
+    const [volumeId, volume] = ordered[nth % Math.max(1, ordered.length)] ?? []
+    if (volumeId === undefined || volume?.orderId === undefined) return
+    change(volumeId, volume, volume.orderId)
+    volume.orderId = undefined
+    this.#version += 1
+    volume.changedVersion = this.#version
+  }
+
   putInForce(nth: number): void {
     this.#step(nth, 'closed', (volumeId, volume) => {
+      const extent = { volumeId, extentId: [...volume.extents.keys()][0] ?? parseExtentId(1) }
+      if (volume.state === 'closed' && volume.orderId !== undefined) {
+        const put = (): void => this.#table.volumes.putInForce({ ...extent, lengthBytes: 1 })
+        expect(codeOf(put)).toBe('state-conflict')
+        return undefined
+      }
       const [extentId] = [...volume.extents.keys()].slice(-1)
       if (extentId === undefined) throw new Error('a volume has extents')
       this.#table.volumes.putInForce({ volumeId, extentId, lengthBytes: 4096 })
@@ -177,11 +255,12 @@ class Life implements RandomLife {
     const { volumes } = this.#table
     expect(this.#table.version).toBe(this.#version)
     const states: Record<string, number> = {}
-    for (const [volumeId, { state, extents }] of this.#volumes) {
+    for (const [volumeId, { state, extents, orderId, generation }] of this.#volumes) {
       states[state] = (states[state] ?? 0) + 1
       const found = volumes.get(volumeId)
       expect(found?.state).toBe(state)
       expect(new Map(found?.extents.map((one) => [one.extentId, one.state]))).toEqual(extents)
+      expect(found).toMatchObject({ orderId, generation })
       expect(found?.digest).toBe(state === 'closed' ? DIGEST : '')
     }
     expect(volumes.countByState()).toMatchObject(states)
@@ -194,7 +273,7 @@ class Life implements RandomLife {
   #step(
     nth: number,
     needs: VolumeState,
-    change: (volumeId: VolumeId, volume: ModelVolume) => () => void,
+    change: (volumeId: VolumeId, volume: ModelVolume) => (() => void) | undefined,
   ): void {
     const chosen = [...this.#volumes][nth % Math.max(1, this.#volumes.size)]
     if (chosen === undefined) return
@@ -203,7 +282,9 @@ class Life implements RandomLife {
       expect(codeOf(() => change(volumeId, volume))).toBe('state-conflict')
       return
     }
-    change(volumeId, volume)()
+    const apply = change(volumeId, volume)
+    if (apply === undefined) return
+    apply()
     this.#version += 1
     volume.changedVersion = this.#version
   }
@@ -233,6 +314,7 @@ function become(
   volume: ModelVolume,
   change: { readonly state: VolumeState; readonly from: ExtentState; readonly to: ExtentState },
 ): void {
+  if (volume.state !== change.state) volume.orderId = undefined
   volume.state = change.state
   for (const [extentId, state] of volume.extents) {
     if (state === change.from) volume.extents.set(extentId, change.to)
@@ -260,6 +342,9 @@ const COMMANDS: fc.Arbitrary<LifeCommand<Life>>[] = [
   nths.map((nth) => command(`intent ${nth}`, (life) => life.addIntent(nth))),
   nths.map((nth) => command(`closed ${nth}`, (life) => life.markClosed(nth))),
   nths.map((nth) => command(`in force ${nth}`, (life) => life.putInForce(nth))),
+  nths.map((nth) => command(`begin repair ${nth}`, (life) => life.beginRepair(nth))),
+  nths.map((nth) => command(`commit repair ${nth}`, (life) => life.commitRepair(nth))),
+  nths.map((nth) => command(`cancel repair ${nth}`, (life) => life.cancelRepair(nth))),
   nths.map((nth) => command(`failed ${nth}`, (life) => life.markFailed(nth))),
   fc.constant(command('compare', (life) => life.compare())),
   fc.constant(command('checkpoint', (life) => life.checkpoint())),

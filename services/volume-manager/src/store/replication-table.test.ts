@@ -217,6 +217,91 @@ test('a volume short of copies is listed until its source is in force again', ()
   expect(table.volumes.wholeOnDisks(diskUuids, { limit: 10 }).count).toBe(1)
 })
 
+function closeOne(table: ReplicationTable): VolumeId {
+  const volumeId = insert(table)
+  table.volumes.markOpen(volumeId)
+  table.volumes.markClosing(volumeId, 'full')
+  close(table, volumeId, ['in-force', 'in-force', 'in-force'])
+  return volumeId
+}
+
+const NO_EVIDENCE = { lostDisks: [], unsound: [], differing: [], except: [] }
+
+test('a repair is one order: begun on a closed volume, and committed or cancelled as a whole', () => {
+  const table = lead()
+  const volumeId = closeOne(table)
+  const [lost, ...kept] = table.volumes.get(volumeId)?.extents ?? []
+  const [orderId, other] = [table.ids.nextOrderId(), table.ids.nextOrderId()]
+  const extentId = table.ids.nextExtentId()
+  const intent = { volumeId, extentId, diskUuid: diskUuids[0] ?? parseDiskUuid(''), orderId }
+  expect(codeOf(() => table.volumes.addIntent(intent))).toBe('state-conflict')
+  table.volumes.beginRepair(volumeId, orderId)
+  expect(codeOf(() => table.volumes.beginRepair(volumeId, other))).toBe('state-conflict')
+  expect(table.volumes.ordered().map((one) => one.orderId)).toEqual([orderId])
+  table.volumes.addIntent(intent)
+  const done = {
+    ...{ volumeId, orderId, digest: DIGEST, recordCount: 7 },
+    built: [{ extentId, lengthBytes: 4096 }],
+    retired: lost === undefined ? [] : [lost.extentId],
+  }
+  const foreign = { ...done, orderId: other }
+  expect(codeOf(() => table.volumes.commitRepair(foreign))).toBe('state-conflict')
+  expect(codeOf(() => table.volumes.cancelRepair(volumeId, other))).toBe('state-conflict')
+  const { version } = table
+  table.volumes.commitRepair(done)
+  expect(table.version).toBe(version + 1)
+  reopen()
+  const after = lead().volumes.get(volumeId)
+  expect(after).toMatchObject({ generation: 2, orderId: undefined, state: 'closed' })
+  expect(after?.extents.map(({ state }) => state)).toEqual([
+    'retired',
+    ...kept.map(() => 'in-force'),
+    'in-force',
+  ])
+  expect(after?.extents[3]).toMatchObject({ extentId, lengthBytes: 4096 })
+})
+
+test('a cancelled repair leaves the copies as they were, and its intents retired', () => {
+  const table = lead()
+  const volumeId = closeOne(table)
+  const before = table.volumes.get(volumeId)
+  const orderId = table.ids.nextOrderId()
+  table.volumes.beginRepair(volumeId, orderId)
+  const extentId = table.ids.nextExtentId()
+  const [diskUuid = parseDiskUuid('')] = diskUuids
+  table.volumes.addIntent({ volumeId, extentId, diskUuid, orderId })
+  const source = before?.extents[0]?.extentId ?? extentId
+  const inForce = { volumeId, extentId: source, lengthBytes: 1 }
+  expect(codeOf(() => table.volumes.putInForce(inForce))).toBe('state-conflict')
+  expect(codeOf(() => table.volumes.retireSource(volumeId, source))).toBe('state-conflict')
+  table.volumes.cancelRepair(volumeId, orderId)
+  const after = table.volumes.get(volumeId)
+  expect(after?.extents.slice(0, 3)).toEqual(before?.extents)
+  expect(after?.extents[3]?.state).toBe('retired')
+  expect(after).toMatchObject({ orderId: undefined, generation: 1 })
+})
+
+test('what needs a repair is found by its copies, the fewest whole ones first', () => {
+  const table = lead()
+  const [whole, damaged, short] = [closeOne(table), closeOne(table), closeOne(table)]
+  const shortCopies = table.volumes.get(short)?.extents ?? []
+  const damagedCopies = table.volumes.get(damaged)?.extents ?? []
+  const found = (evidence: Partial<Parameters<typeof table.volumes.needingRepair>[0]>) =>
+    table.volumes
+      .needingRepair({ ...NO_EVIDENCE, ...evidence }, { limit: 10 })
+      .map(({ volumeId }) => volumeId)
+  expect(found({})).toEqual([])
+  const unsound = [damagedCopies[0], shortCopies[0], shortCopies[1]].flatMap((extent) =>
+    extent === undefined ? [] : [extent.extentId],
+  )
+  expect(found({ unsound })).toEqual([short, damaged])
+  expect(found({ unsound, except: [short] })).toEqual([damaged])
+  expect(found({ differing: [whole] })).toEqual([whole])
+  expect(found({ lostDisks: diskUuids.slice(0, 1), unsound })).toEqual([short, whole, damaged])
+  table.volumes.beginRepair(short, table.ids.nextOrderId())
+  expect(found({ unsound })).toEqual([damaged])
+})
+
 test('the first trusted incarnation of the index stands', () => {
   const { transactions } = lead()
   expect(transactions.trustedIndexIncarnation()).toBeUndefined()

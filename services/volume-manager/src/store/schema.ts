@@ -59,6 +59,16 @@ const FIRST_TABLES = `
   create index extents_by_disk on extents (disk_uuid, state);
 `
 
+/**
+ * An order is on a volume from its begin to its commit or cancel; before, the birth's stayed for
+ * ever. Repair asks for volumes by their copies.
+ */
+const ORDERS_OF_VOLUMES = `
+  update volumes set order_id = 0 where state <> 'creating';
+  create index volumes_ordered on volumes (volume_id) where state = 'closed' and order_id <> 0;
+`
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'first tables', sql: FIRST_TABLES },
+  { number: 2, name: 'orders of volumes', sql: ORDERS_OF_VOLUMES },
 ]

@@ -4,6 +4,7 @@ import {
   parseBucketId,
   parseDiskUuid,
   parseExtentId,
+  parseOrderId,
   parseVolumeId,
   type ExtentPlacement,
   type ExtentState,
@@ -20,6 +21,8 @@ export interface VolumeRow {
   readonly capacity_bytes: number
   readonly digest: string
   readonly record_count: number
+  /** 0: none. */
+  readonly order_id: number
 }
 
 export interface ExtentRow {
@@ -40,6 +43,7 @@ export function parseVolumeRow(row: VolumeRow, extents: readonly ExtentRow[]): V
     capacityBytes: row.capacity_bytes,
     digest: row.digest,
     recordCount: row.record_count,
+    orderId: row.order_id === 0 ? undefined : parseOrderId(row.order_id),
     extents: Object.freeze(extents.map(parseExtentRow)),
   })
 }

@@ -38,6 +38,28 @@ export interface ClosedVolume {
   readonly extents: readonly ExtentPlacement[]
 }
 
+/** What a repair commits: the copies it built, and those they stand in for. */
+export interface RepairedVolume {
+  readonly volumeId: VolumeId
+  readonly orderId: OrderId
+  /** The table's own, or that of a superset. */
+  readonly digest: string
+  readonly recordCount: number
+  readonly built: readonly { readonly extentId: ExtentId; readonly lengthBytes: number }[]
+  readonly retired: readonly ExtentId[]
+}
+
+/** What the manager knows beyond the table of copies that do not count. */
+export interface RepairEvidence {
+  readonly lostDisks: readonly DiskUuid[]
+  /** Extents in force that are damaged, missing, or unlike the digest. */
+  readonly unsound: readonly ExtentId[]
+  /** Volumes with a source that may hold more than the digest says. */
+  readonly differing: readonly VolumeId[]
+  /** Volumes that are not asked for now. */
+  readonly except: readonly VolumeId[]
+}
+
 export class VolumeRows {
   readonly #transactions: TableTransactions
   readonly #statements: ReturnType<typeof prepareVolumeStatements>
@@ -121,6 +143,23 @@ export class VolumeRows {
     }
   }
 
+  /** Closed volumes without an order that lack a copy; the fewest whole copies above 0 first. */
+  needingRepair(evidence: RepairEvidence, options: { readonly limit: number }): readonly Volume[] {
+    const rows = this.#statements.needingRepair.all({
+      lost: JSON.stringify(evidence.lostDisks),
+      unsound: JSON.stringify(evidence.unsound),
+      differing: JSON.stringify(evidence.differing),
+      except: JSON.stringify(evidence.except),
+      limit: options.limit,
+    })
+    return rows.map((row) => this.#withExtents(row))
+  }
+
+  /** Closed volumes that an order has: this leader's, or one that died with an earlier leader. */
+  ordered(): readonly Volume[] {
+    return this.#statements.ordered.all().map((row) => this.#withExtents(row))
+  }
+
   /** Volumes with an extent in one of these states on the disk. */
   onDisk(diskUuid: DiskUuid, state: ExtentState): readonly Volume[] {
     const rows = this.#statements.onDisk.all(diskUuid, state)
@@ -163,7 +202,7 @@ export class VolumeRows {
     mark('table.volume.closing', { volumeId })
   }
 
-  /** The intent of one more extent of a closing volume, to be built through scratch. Durable. */
+  /** The intent of one more extent, to be built through scratch by a closing or an order. Durable. */
   addIntent(intent: {
     readonly volumeId: VolumeId
     readonly extentId: ExtentId
@@ -171,7 +210,7 @@ export class VolumeRows {
     readonly orderId: OrderId
   }): void {
     this.#transactions.write((version) => {
-      this.#requireState(intent.volumeId, 'closing')
+      this.#requireWork(intent.volumeId, intent.orderId)
       this.#insertIntent(intent)
       this.#statements.touch.run(version, intent.volumeId)
     })
@@ -208,9 +247,71 @@ export class VolumeRows {
   }): void {
     this.#transactions.write((version) => {
       this.#requireState(extent.volumeId, 'closed')
+      // An order may be replacing this very copy: it is compared again afterwards.
+      this.#requireOrder(extent.volumeId, undefined)
       const { volumeId, extentId, lengthBytes } = extent
       this.#statements.setExtent.run('in-force', lengthBytes, extentId, volumeId)
       this.#statements.countCopies.run(volumeId, volumeId)
+      this.#statements.touch.run(version, volumeId)
+    })
+  }
+
+  /** Takes a closed volume for one order. Throws `state-conflict` where it has one. Durable. */
+  beginRepair(volumeId: VolumeId, orderId: OrderId): void {
+    this.#transactions.write((version) => {
+      this.#requireState(volumeId, 'closed')
+      this.#requireOrder(volumeId, undefined)
+      this.#statements.setOrder.run(orderId, volumeId)
+      this.#statements.touch.run(version, volumeId)
+    })
+    mark('table.repair.begun', { volumeId })
+  }
+
+  /**
+   * The commit point of a repair. Durable, in one transaction: the new copies in force, the
+   * replaced ones retired, the digest, the next generation, and the end of the order.
+   */
+  commitRepair(repaired: RepairedVolume): void {
+    const { volumeId, orderId, digest, recordCount, built, retired } = repaired
+    assert(digest.length === 64, 'a closed volume has a digest')
+    this.#transactions.write((version) => {
+      this.#requireState(volumeId, 'closed')
+      this.#requireOrder(volumeId, orderId)
+      for (const { extentId, lengthBytes } of built) {
+        this.#statements.setExtent.run('in-force', lengthBytes, extentId, volumeId)
+      }
+      for (const extentId of retired) {
+        this.#statements.setExtentState.run('retired', extentId, volumeId)
+      }
+      this.#endOrder(volumeId, version)
+      this.#statements.setDigest.run(digest, recordCount, 0, volumeId)
+      this.#statements.countCopies.run(volumeId, volumeId)
+      this.#statements.raiseGeneration.run(volumeId)
+    })
+    mark('table.repair.done', { volumeId })
+  }
+
+  /** Ends an order before its commit point; what it built is retired. Durable. */
+  cancelRepair(volumeId: VolumeId, orderId: OrderId): void {
+    this.#transactions.write((version) => {
+      this.#requireOrder(volumeId, orderId)
+      this.#endOrder(volumeId, version)
+    })
+  }
+
+  /** Intents that did not become copies are retired with the order. */
+  #endOrder(volumeId: VolumeId, version: number): void {
+    this.#statements.setExtentStates.run('retired', volumeId, 'building')
+    this.#statements.setOrder.run(0, volumeId)
+    this.#statements.touch.run(version, volumeId)
+  }
+
+  /** A source whose records every copy in force has counts no more. Durable. */
+  retireSource(volumeId: VolumeId, extentId: ExtentId): void {
+    this.#transactions.write((version) => {
+      this.#requireState(volumeId, 'closed')
+      this.#requireOrder(volumeId, undefined)
+      this.#statements.setExtentState.run('retired', extentId, volumeId)
       this.#statements.touch.run(version, volumeId)
     })
   }
@@ -234,6 +335,21 @@ export class VolumeRows {
     if (state === expected) return
     throw new KuraError('state-conflict', 'the volume is not in the state this step needs', {
       details: { volumeId, expected, found: state ?? 'none' },
+    })
+  }
+
+  /** A closing makes its own orders; a closed volume is worked on by the one that has it. */
+  #requireWork(volumeId: VolumeId, orderId: OrderId): void {
+    if (this.#statements.byId.get(volumeId)?.state === 'closing') return
+    this.#requireState(volumeId, 'closed')
+    this.#requireOrder(volumeId, orderId)
+  }
+
+  #requireOrder(volumeId: VolumeId, expected: OrderId | undefined): void {
+    const found = this.#statements.byId.get(volumeId)?.order_id ?? 0
+    if (found === (expected ?? 0)) return
+    throw new KuraError('state-conflict', 'another order has the volume, or none', {
+      details: { volumeId, expected: expected ?? 0, found },
     })
   }
 

@@ -10,6 +10,18 @@ export function prepareVolumeStatements({ database }: TableTransactions) {
   const whole = `state = 'closed' and copies_in_force >= 3 and volume_id in (
     select volume_id from extents
     where state = 'in-force' and disk_uuid in (select value from json_each(?)))`
+  const lost = 'select value from json_each(@lost)'
+  const unsound = 'select value from json_each(@unsound)'
+  const wholeCount = `(select count(*) from extents where extents.volume_id = volumes.volume_id
+    and extents.state = 'in-force'
+    and disk_uuid not in (${lost}) and extent_id not in (${unsound}))`
+  const needy = `where state = 'closed' and order_id = 0
+    and volume_id not in (select value from json_each(@except)) and volume_id in (
+      select volume_id from extents where state = 'in-force' and disk_uuid in (${lost})
+      union select volume_id from extents where state = 'in-force' and extent_id in (${unsound})
+      union select volume_id from volumes where state = 'closed' and copies_in_force < 3
+      union select value from json_each(@differing))
+    order by ${wholeCount} = 0, ${wholeCount}, volume_id limit @limit`
   return {
     byId: volumes('where volume_id = ?'),
     byBucket: volumes('where bucket_id = ?'),
@@ -18,6 +30,8 @@ export function prepareVolumeStatements({ database }: TableTransactions) {
     changed: volumes('where changed_version > ? order by changed_version limit ?'),
     page: volumes(`where bucket_id > ? and state <> 'retired' order by bucket_id limit ?`),
     underReplicated: volumes(`where state = 'closed' and copies_in_force < 3 limit ?`),
+    needingRepair: volumes(needy),
+    ordered: volumes(`where state = 'closed' and order_id <> 0 order by volume_id`),
     onDisk: volumes(`${onDisk} = ? order by volume_id`),
     count: database.prepare<{ state: string; count: number }>(
       'select state, count(*) as count from volumes group by state',
@@ -41,7 +55,7 @@ export function prepareVolumeStatements({ database }: TableTransactions) {
     ),
     insertExtent: database.prepare(`insert into extents values (?, ?, ?, 'building', 0, ?)`),
     setState: database.prepare(
-      'update volumes set state = ?, changed_version = ? where volume_id = ?',
+      'update volumes set state = ?, order_id = 0, changed_version = ? where volume_id = ?',
     ),
     setReason: database.prepare('update volumes set close_reason = ? where volume_id = ?'),
     setDigest: database.prepare(
@@ -53,9 +67,16 @@ export function prepareVolumeStatements({ database }: TableTransactions) {
          (select count(*) from extents where volume_id = ? and state = 'in-force')
        where volume_id = ?`,
     ),
+    setOrder: database.prepare('update volumes set order_id = ? where volume_id = ?'),
+    raiseGeneration: database.prepare(
+      'update volumes set generation = generation + 1 where volume_id = ?',
+    ),
     touch: database.prepare('update volumes set changed_version = ? where volume_id = ?'),
     setExtent: database.prepare(
       'update extents set state = ?, length_bytes = ? where extent_id = ? and volume_id = ?',
+    ),
+    setExtentState: database.prepare(
+      'update extents set state = ? where extent_id = ? and volume_id = ?',
     ),
     setExtentStates: database.prepare(
       'update extents set state = ? where volume_id = ? and state = ?',

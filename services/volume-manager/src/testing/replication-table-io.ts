@@ -64,6 +64,9 @@ const NEW_VOLUME = {
   extents: DISKS.map((diskUuid, index) => ({ extentId: parseExtentId(2000 + index), diskUuid })),
 }
 
+const REPAIR = parseOrderId(3000)
+const NEW_COPY = { extentId: parseExtentId(3001), diskUuid: DISKS[0] ?? parseDiskUuid('') }
+
 function closeVolume({ volumes }: ReplicationTable): void {
   const extents = (volumes.get(VOLUME)?.extents ?? []).map((extent, index) => {
     const state = index === 2 ? ('source' as const) : ('in-force' as const)
@@ -113,6 +116,23 @@ const counts = await checkStoreIo<Opened>({
       run: async ({ table }) => {
         const [extentId, volumeId] = [parseExtentId(2002), VOLUME]
         table.volumes.putInForce({ volumeId, extentId, lengthBytes: 8192 })
+      },
+    },
+    {
+      name: 'begin a repair',
+      run: async ({ table }) => {
+        table.volumes.beginRepair(VOLUME, REPAIR)
+        table.volumes.addIntent({ ...NEW_COPY, volumeId: VOLUME, orderId: REPAIR })
+      },
+    },
+    {
+      name: 'commit a repair',
+      run: async ({ table }) => {
+        table.volumes.commitRepair({
+          ...{ volumeId: VOLUME, orderId: REPAIR, digest: 'cd'.repeat(32), recordCount: 8 },
+          built: [{ extentId: NEW_COPY.extentId, lengthBytes: 4096 }],
+          retired: [parseExtentId(2000)],
+        })
       },
     },
     {
