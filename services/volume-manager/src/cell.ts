@@ -11,6 +11,7 @@ import type { VolumeManagerConfig } from './config.ts'
 import type { DiskView } from './disk-view.ts'
 import type { FailureReports } from './failure-reports.ts'
 import type { ManagerMetrics } from './metrics.ts'
+import type { RepairEvidence } from './repair/repair-evidence.ts'
 import type { StorageNodes } from './storage-nodes.ts'
 import type { ReplicationTable } from './store/replication-table.ts'
 
@@ -26,6 +27,7 @@ export interface Cell {
   readonly table: ReplicationTable
   readonly view: DiskView
   readonly reports: FailureReports
+  readonly evidence: RepairEvidence
   readonly alarms: Alarms
   readonly nodes: StorageNodes
   readonly gates: BlockIndexGates
@@ -37,6 +39,8 @@ export interface CellWakers {
   /** Something changed that may call for opening or closing volumes. */
   keeper(): void
   closer(): void
+  /** Something may call for new copies of closed volumes. */
+  repairer(): void
   /** The registry should hear of a change now. */
   reporter(): void
   /** A disk appeared: compare what it holds with the table. */

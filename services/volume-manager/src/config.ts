@@ -26,6 +26,8 @@ const shape = {
   replaceAtFillPercent: integerSetting({ default: 50, min: 10, max: FULL_AT_FILL_PERCENT - 1 }),
   /** Silence after which a disk counts as dead. */
   silenceMs: integerSetting({ default: 900_000, min: 10_000, max: 24 * HOUR_MS }),
+  /** Volumes repaired at one time; with 0 nothing is repaired. */
+  repairsMax: integerSetting({ default: 4, min: 0, max: 64 }),
   /** Silence after which a disk gets no new work and is probed. */
   heartbeatTimeoutMs: integerSetting({ default: 2_000, min: 200, max: 60_000 }),
   /** How long a copy that is away may keep its volume from being closed with the others. */

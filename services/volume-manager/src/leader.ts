@@ -15,6 +15,7 @@ import type { VolumeManagerConfig } from './config.ts'
 import { DiskView } from './disk-view.ts'
 import { FailureReports } from './failure-reports.ts'
 import type { ManagerMetrics } from './metrics.ts'
+import { RepairEvidence } from './repair/repair-evidence.ts'
 import { StorageNodes } from './storage-nodes.ts'
 import { ReplicationTable } from './store/replication-table.ts'
 import { DiskReconciler } from './workers/disk-reconciler.ts'
@@ -23,6 +24,7 @@ import { LivenessWatcher } from './workers/liveness-watcher.ts'
 import { createTableCheckpointer } from './workers/table-checkpointer.ts'
 import { VolumeCloser } from './workers/volume-closer.ts'
 import { VolumeKeeper } from './workers/volume-keeper.ts'
+import { VolumeRepairer } from './workers/volume-repairer.ts'
 import { ZoneReporter } from './workers/zone-reporter.ts'
 
 /** How long the take-over waits for nodes to hear the epoch; every order carries it anyway. */
@@ -49,7 +51,7 @@ interface StoppableWorker {
 export class Leader {
   readonly cell: Cell
   readonly #over = new AbortController()
-  readonly #workers: readonly StoppableWorker[]
+  readonly #workers: StoppableWorker[]
 
   constructor(options: LeaderOptions) {
     const table = ReplicationTable.takeOver(options.database, options.config.cellId)
@@ -63,12 +65,14 @@ export class Leader {
       metrics: options.metrics,
       signal: AbortSignal.any([this.#over.signal, options.lost]),
       reports: new FailureReports(clock),
+      evidence: new RepairEvidence({ view, silenceMs: config.silenceMs }),
       alarms: new Alarms(),
       nodes: new StorageNodes({ identity, epoch: table.epoch, view, addressBook }),
       gates: new BlockIndexGates({ identity, addressBook }),
       wake: {
         keeper: () => keeper.wake(),
         closer: () => closer.wake(),
+        repairer: () => repairer.wake(),
         reporter: () => reporter.wake(),
         reconcile: (diskUuid) => reconciler.reconcile(diskUuid),
         probe: (diskUuid) => liveness.probe(diskUuid),
@@ -77,12 +81,14 @@ export class Leader {
     const onFailure = (error: unknown): void => this.#giveUp(error)
     const keeper = new VolumeKeeper(this.cell, { onFailure })
     const closer = new VolumeCloser(this.cell, { onFailure })
+    const repairer = new VolumeRepairer(this.cell, { onFailure })
     const liveness = new LivenessWatcher(this.cell, { onFailure })
     const reconciler = new DiskReconciler(this.cell)
     const reporter = new ZoneReporter(this.cell, { addressBook })
     const indexWatcher = new IndexWatcher(this.cell)
     const checkpointer = createTableCheckpointer(this.cell)
-    this.#workers = [keeper, closer, liveness, reconciler, reporter, indexWatcher, checkpointer]
+    this.#workers = [keeper, closer, repairer, liveness, reconciler]
+    this.#workers.push(reporter, indexWatcher, checkpointer)
     table.transactions.onRefusal((error) => this.#giveUp(error))
   }
 

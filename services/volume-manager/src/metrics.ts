@@ -20,6 +20,11 @@ export class ManagerMetrics {
     name: 'close_failures_total',
     help: 'Attempts to close a volume that failed and are made again.',
   })
+  readonly #repairs = this.registry.counters({
+    name: 'repairs_total',
+    help: 'Repairs of closed volumes, by outcome.',
+    labels: { outcome: ['done', 'failed'] },
+  })
 
   /** The gauges are read when somebody looks; while another instance leads they are 0. */
   constructor(lead: () => Cell | undefined) {
@@ -52,6 +57,10 @@ export class ManagerMetrics {
 
   noteCloseFailure(): void {
     this.#closeFailures.inc()
+  }
+
+  noteRepair(outcome: 'done' | 'failed'): void {
+    this.#repairs.of({ outcome }).inc()
   }
 
   #addVolumeGauges(lead: () => Cell | undefined): void {

@@ -94,7 +94,7 @@ async function buildOnDisk(
       place,
       volume,
       orderId,
-      capacityBytes: Math.max(volume.capacityBytes, neededBytes(records)),
+      capacityBytes: capacityFor(volume, records),
       records,
       sources: copies.map((copy) => copy.place),
       expectedDigest: union.digest,
@@ -107,6 +107,11 @@ async function buildOnDisk(
 
 function missingFrom(copy: ReadCopy, union: RecordUnion): readonly RecordSummary[] {
   return [...union.records.values()].filter(({ hash }) => !copy.records.has(hash))
+}
+
+/** Space for a copy that holds exactly these records, however many came together. */
+export function capacityFor(volume: Volume, records: readonly RecordSummary[]): number {
+  return Math.max(volume.capacityBytes, neededBytes(records))
 }
 
 /** Header page and payload in whole pages, per record. */

@@ -5,6 +5,7 @@ import type { Cell } from '../cell.ts'
 import { getCellStatus } from './get-cell-status.ts'
 import { getPlacements } from './get-placements.ts'
 import { heartbeat } from './heartbeat.ts'
+import { repairCell } from './repair-cell.ts'
 import { reportFailure } from './report-failure.ts'
 import { watchCellMap } from './watch-cell-map.ts'
 
@@ -15,6 +16,7 @@ export function createHandlers(lead: () => Cell): RpcHandlers<typeof VolumeManag
     reportFailure: async (request) => await reportFailure(lead(), request),
     watchCellMap: (request, context) => watchCellMap(lead(), request, context),
     getPlacements: async (request) => await getPlacements(lead(), request),
+    repairCell: async (request) => await repairCell(lead(), request),
     getCellStatus: async () => await getCellStatus(lead()),
   }
 }

@@ -31,6 +31,8 @@ export class FakeDisk {
   readonly extents = new Map<number, FakeExtent>()
   epoch = 0
   suspect = false
+  /** Extents in which a read has found damage. */
+  readonly damaged: number[] = []
 
   constructor(options: {
     readonly diskUuid: DiskUuid

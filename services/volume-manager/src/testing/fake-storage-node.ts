@@ -109,6 +109,8 @@ export class FakeStorageNode {
       totalBytes: 1n << 40n,
       freeBytes: 1n << 39n,
       unsealed: extents.map(encodeReport),
+      damages: disk.damaged.map((extentId) => ({ extentId: BigInt(extentId), part: 'record' })),
+      damageCount: BigInt(disk.damaged.length),
       rpcAddress: this.#address,
       blockAddress: this.#address,
     }

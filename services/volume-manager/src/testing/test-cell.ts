@@ -270,7 +270,7 @@ export class TestCell implements AsyncDisposable {
         return await Promise.resolve({ disks: disks ?? [] })
       },
       ...{ watchZoneMap: refuse, getZoneStatus: refuse, locateCopies: refuse },
-      ...{ setCellWeight: refuse, verifyDisk: refuse, explainBlock: refuse },
+      ...{ setCellWeight: refuse, verifyDisk: refuse, explainBlock: refuse, repairZone: refuse },
     })
     const rpc = await server.listen('127.0.0.1:0')
     await this.#coordinator.announce({ kind: 'zone-master', id: '1', addresses: { rpc } })

@@ -1,15 +1,23 @@
 /**
  * A disk appeared: announce the epoch, list its extents, and compare them with the table.
  *
- * - A source that proves equal to the digest of its closed volume is sealed and put in force.
- *   An unequal one stays a source, readable, until repair has merged it.
+ * - A source that proves equal to the digest of its closed volume is sealed and put in force, or
+ *   retired where enough others are. An unequal one stays a source until repair has merged it.
+ * - What is in force but missing or unlike the table is evidence for a repair.
  * - What is left unsealed of an extent out of force is sealed with the records it has, which gives
  *   back the space that was allocated for more and lets the scrubber check it.
  * - An extent that the table does not know is alarmed and left alone: deleting is never the answer
  *   to not knowing.
  */
-import { isKuraError, parseDiskUuid, splitId, type DiskUuid, type ExtentId } from '@kura/core'
-import type { ExtentPlacement, Volume } from '@kura/core'
+import {
+  isKuraError,
+  parseDiskUuid,
+  REPLICA_COUNT,
+  splitId,
+  type DiskUuid,
+  type ExtentId,
+} from '@kura/core'
+import type { ExtentPlacement, Volume, VolumeId } from '@kura/core'
 import { Worker } from '@kura/runtime'
 import type { Cell } from '../cell.ts'
 import type { ExtentReport } from '../extent-report.ts'
@@ -70,22 +78,27 @@ export class DiskReconciler {
   }
 
   async #reconcile(diskUuid: DiskUuid): Promise<void> {
-    const { nodes, signal, wake, logger } = this.#cell
+    const { nodes, signal, wake, logger, evidence } = this.#cell
     await nodes.announceEpoch(diskUuid, { signal })
     const reports = await nodes.listExtents(diskUuid, { signal })
     // The table is read after the list, so that an extent born meanwhile is known.
     const held = new Map(reports.map((report) => [report.extentId, report]))
     for (const report of reports) this.#checkKnown(diskUuid, report)
+    const found = { unsound: [] as ExtentId[], differing: [] as VolumeId[] }
     for (const volume of this.#cell.table.volumes.onDisk(diskUuid, 'in-force')) {
-      this.#checkInForce(diskUuid, volume, held)
+      found.unsound.push(...this.#checkInForce(diskUuid, volume, held))
     }
     for (const volume of this.#cell.table.volumes.onDisk(diskUuid, 'source')) {
-      await this.#readmitSources(diskUuid, volume, held)
+      const sources = await this.#readmitSources(diskUuid, volume, held)
+      found.unsound.push(...sources.missing)
+      if (sources.differ) found.differing.push(volume.volumeId)
     }
+    evidence.noteCompared(diskUuid, found)
     for (const report of reports) await this.#sealLeftover(diskUuid, report)
     logger.info({ diskUuid, extentCount: reports.length }, 'disk compared with the table')
     wake.closer()
     wake.keeper()
+    wake.repairer()
   }
 
   /** Durable: the seal, under the digest of what the extent holds, whatever its volume has. */
@@ -120,12 +133,14 @@ export class DiskReconciler {
     }
   }
 
+  /** The extents that are not what the table says. */
   #checkInForce(
     diskUuid: DiskUuid,
     volume: Volume,
     held: ReadonlyMap<ExtentId, ExtentReport>,
-  ): void {
-    if (volume.state !== 'closed') return
+  ): readonly ExtentId[] {
+    const unsound: ExtentId[] = []
+    if (volume.state !== 'closed') return unsound
     for (const { extentId } of extentsOn(volume, diskUuid, 'in-force')) {
       const report = held.get(extentId)
       const isWhole = report?.state === 'sealed' && report.digest === volume.digest
@@ -134,24 +149,34 @@ export class DiskReconciler {
         const found = report === undefined ? 'missing' : `${report.state}, with other records`
         const sentence = `Extent ${extentId} on disk ${diskUuid} is in force, but ${found}.`
         this.#cell.alarms.raise(`extent-unlike-${extentId}`, sentence)
+        unsound.push(extentId)
       }
     }
+    return unsound
   }
 
   async #readmitSources(
     diskUuid: DiskUuid,
     volume: Volume,
     held: ReadonlyMap<ExtentId, ExtentReport>,
-  ): Promise<void> {
-    if (volume.state !== 'closed') return
+  ): Promise<{ readonly missing: readonly ExtentId[]; readonly differ: boolean }> {
+    const missing: ExtentId[] = []
+    let differ = false
+    // An order may be at work on these very copies; it has the disk compared again at its end.
+    if (volume.state !== 'closed' || volume.orderId !== undefined) return { missing, differ }
     for (const { extentId } of extentsOn(volume, diskUuid, 'source')) {
       const report = held.get(extentId)
-      if (report !== undefined) await this.#readmit(diskUuid, volume, report)
+      if (report === undefined) missing.push(extentId)
+      else if (!(await this.#readmit(diskUuid, volume, report))) differ = true
     }
+    return { missing, differ }
   }
 
-  /** Durable where equal: the seal on the disk, then the copy in force in the table. */
-  async #readmit(diskUuid: DiskUuid, volume: Volume, listed: ExtentReport): Promise<void> {
+  /**
+   * False where the copy is unlike the digest. Durable where equal: the seal on the disk, then the
+   * copy in force in the table, or retired where enough others are.
+   */
+  async #readmit(diskUuid: DiskUuid, volume: Volume, listed: ExtentReport): Promise<boolean> {
     const { nodes, signal, table, logger, view } = this.#cell
     const { volumeId, digest } = volume
     const place = { diskUuid, volumeId, extentId: listed.extentId }
@@ -159,14 +184,25 @@ export class DiskReconciler {
     const report = listed.state === 'open' ? await nodes.freezeExtent(place, { signal }) : listed
     if (report.digest !== digest) {
       logger.warn({ ...place, recordCount: report.recordCount }, 'returning copy differs; kept')
-      return
+      return false
     }
-    if (view.state(diskUuid) === 'suspect') return
+    if (view.state(diskUuid) === 'suspect') return true
     const sealed =
       report.state === 'sealed' ? report : await nodes.sealExtent(place, digest, { signal })
-    table.volumes.putInForce({ ...place, lengthBytes: sealed.lengthBytes })
-    logger.info({ ...place }, 'returning copy is equal and in force')
+    if (isFull(table.volumes.get(volumeId))) {
+      table.volumes.retireSource(volumeId, listed.extentId)
+      logger.info({ ...place }, 'returning copy is equal; enough others are in force')
+    } else {
+      table.volumes.putInForce({ ...place, lengthBytes: sealed.lengthBytes })
+      logger.info({ ...place }, 'returning copy is equal and in force')
+    }
+    return true
   }
+}
+
+function isFull(volume: Volume | undefined): boolean {
+  const inForce = volume?.extents.filter(({ state }) => state === 'in-force') ?? []
+  return inForce.length >= REPLICA_COUNT
 }
 
 function isLeftover(volume: Volume, placement: ExtentPlacement | undefined): boolean {

@@ -5,6 +5,7 @@
 import { isKuraError, parseDiskUuid, type DiskUuid, type KuraError } from '@kura/core'
 import { Worker } from '@kura/runtime'
 import type { Cell } from '../cell.ts'
+import { findMassSilence } from '../mass-silence.ts'
 import { TaskPool } from '../task-pool.ts'
 
 const INTERVAL_MS = 250
@@ -15,8 +16,6 @@ const TIMEOUTS_MAX = 2
 /** Between two probes of one disk; the earlier one may still hang there. */
 const PROBE_PAUSE_MS = 1_000
 const PROBE_PAUSE_AFTER_TIMEOUT_MS = 5_000
-/** More than one rack and more than this share of the cell silent: maybe it is us. */
-const MASS_SILENCE_PERCENT = 10
 
 export class LivenessWatcher {
   readonly #cell: Cell
@@ -113,13 +112,11 @@ export class LivenessWatcher {
   }
 
   #noteMassSilence(): void {
-    const { view, alarms } = this.#cell
-    const disks = view.infos().filter(({ state }) => state !== 'out')
-    const silent = disks.filter(({ reachable }) => !reachable)
-    const racks = new Set(silent.map(({ domains }) => domains.rack))
-    const isMass = racks.size > 1 && silent.length * 100 > disks.length * MASS_SILENCE_PERCENT
-    if (!isMass) return alarms.clear('mass-silence')
-    const sentence = `${silent.length} of ${disks.length} disks in ${racks.size} racks are silent.`
+    const { view, alarms, evidence } = this.#cell
+    const mass = findMassSilence(view, evidence.declaredLost())
+    if (mass === undefined) return alarms.clear('mass-silence')
+    const { silentCount, diskCount, rackCount } = mass
+    const sentence = `${silentCount} of ${diskCount} disks in ${rackCount} racks are silent.`
     alarms.raise('mass-silence', `${sentence} This manager may be the one that is cut off.`)
   }
 }

@@ -1,0 +1,69 @@
+/**
+ * Why copies that the table has do not count: what comparisons of disks found, what storage nodes
+ * report damaged, which disks are gone. Soft state: a new leader compares every disk anew, damages
+ * come with heartbeats, and an operator's word holds for the leader that heard it.
+ */
+import { parseExtentId, type DiskUuid, type ExtentId, type VolumeId } from '@kura/core'
+import type { DiskView } from '../disk-view.ts'
+
+/** What the comparison of one disk with the table found. */
+export interface ComparedDisk {
+  /** Extents that are missing, or unlike what the table says of them. */
+  readonly unsound: readonly ExtentId[]
+  /** Volumes with a source on this disk that is unlike their digest. */
+  readonly differing: readonly VolumeId[]
+}
+
+export class RepairEvidence {
+  readonly #view: DiskView
+  readonly #silenceMs: number
+  readonly #compared = new Map<DiskUuid, ComparedDisk>()
+  readonly #declaredLost = new Set<DiskUuid>()
+
+  constructor(options: { readonly view: DiskView; readonly silenceMs: number }) {
+    this.#view = options.view
+    this.#silenceMs = options.silenceMs
+  }
+
+  /** The newest comparison of a disk is the one that counts. */
+  noteCompared(diskUuid: DiskUuid, found: ComparedDisk): void {
+    this.#compared.set(diskUuid, found)
+  }
+
+  /** An operator says that disks out of reach do not come back. */
+  declareLost(diskUuids: readonly DiskUuid[]): void {
+    for (const diskUuid of diskUuids) this.#declaredLost.add(diskUuid)
+  }
+
+  /** As far as they are still out of reach: one that speaks again is not lost. */
+  declaredLost(): ReadonlySet<DiskUuid> {
+    for (const diskUuid of this.#declaredLost) {
+      if (this.#view.isReachable(diskUuid)) this.#declaredLost.delete(diskUuid)
+    }
+    return this.#declaredLost
+  }
+
+  /** Disks whose copies do not count: silent for too long, suspect, out, or declared lost. */
+  lostDisks(): readonly DiskUuid[] {
+    const declared = this.declaredLost()
+    return this.#view.diskUuids.filter((diskUuid) => {
+      const state = this.#view.state(diskUuid)
+      if (state === 'suspect' || state === 'out' || declared.has(diskUuid)) return true
+      return !this.#view.isReachable(diskUuid) && this.#view.silenceMs(diskUuid) > this.#silenceMs
+    })
+  }
+
+  unsoundExtents(): readonly ExtentId[] {
+    const compared = [...this.#compared.values()].flatMap(({ unsound }) => unsound)
+    const damaged = this.#view.diskUuids.flatMap((diskUuid) =>
+      (this.#view.heartbeat(diskUuid)?.damages ?? []).map(({ extentId }) =>
+        parseExtentId(extentId),
+      ),
+    )
+    return [...new Set([...compared, ...damaged])]
+  }
+
+  differingVolumes(): readonly VolumeId[] {
+    return [...new Set([...this.#compared.values()].flatMap(({ differing }) => differing))]
+  }
+}
