@@ -12,6 +12,7 @@ import { extentDumpCommand, EXTENT_DUMP_HELP } from './commands/extent-dump.ts'
 import { extentVerifyCommand, EXTENT_VERIFY_HELP } from './commands/extent-verify.ts'
 import { getCommand, GET_HELP } from './commands/get.ts'
 import { locateCommand, LOCATE_HELP } from './commands/locate.ts'
+import { repairCommand, REPAIR_HELP } from './commands/repair.ts'
 import { putCommand, PUT_HELP } from './commands/put.ts'
 import { statCommand, STAT_HELP } from './commands/stat.ts'
 import { statusCommand, STATUS_HELP } from './commands/status.ts'
@@ -190,6 +191,15 @@ function addOperatorCommands(program: Command, run: Run): void {
           admins: options.admin ?? [],
         }),
       ),
+    )
+  program
+    .command('repair')
+    .summary('show what lacks copies, and make them now')
+    .description('Shows which volumes would get new copies, and with --apply makes them.')
+    .option('--apply', 'do it: disks out of reach are not waited for')
+    .addHelpText('after', REPAIR_HELP)
+    .action((options: { apply?: true }, command: Command) =>
+      run(command, (context) => repairCommand(context, { apply: options.apply === true })),
     )
   program
     .command('disk')

@@ -12,6 +12,7 @@ import {
   ZoneMaster,
   type ExplainBlockResponse,
   type LocateCopiesResponse,
+  type RepairZoneResponse,
   type VerifyDiskResult,
   type ZoneStatus,
 } from '@kura/proto'
@@ -76,6 +77,14 @@ export class ZoneMasterClient {
   async verifyDisk(diskUuid: string, options: OperatorOptions = {}): Promise<VerifyDiskResult> {
     const request = { diskUuid: parseDiskUuid(diskUuid) }
     return await this.#rpc.verifyDisk(request, { timeoutMs: DISK_VERIFY_TIMEOUT_MS, ...options })
+  }
+
+  /** What each cell would repair now; with `apply` it is begun, and silent disks not waited for. */
+  async repair(
+    options: OperatorOptions & { readonly apply: boolean },
+  ): Promise<RepairZoneResponse> {
+    const { apply, ...rest } = options
+    return await this.#rpc.repairZone({ apply }, { timeoutMs: OPERATOR_TIMEOUT_MS, ...rest })
   }
 
   close(): void {

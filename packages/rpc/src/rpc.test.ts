@@ -242,6 +242,7 @@ async function startManager(watchCellMap: MapHandlers['watchCellMap']) {
     reportFailure: refuse,
     getPlacements: refuse,
     getCellStatus: refuse,
+    repairCell: refuse,
     watchCellMap,
   })
   const address = await server.listen('127.0.0.1:0')

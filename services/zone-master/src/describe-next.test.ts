@@ -39,12 +39,16 @@ it('a volume that is being closed says so', () => {
   expect(only).toContain('volume 7 is closing')
 })
 
-it('a damaged copy is passed over, and a put where it was met writes the block anew', () => {
-  expect(next([copy(), copy({ state: 'damaged', part: 'payload' }), copy()])).toEqual([
+it('a damaged copy is passed over, and replaced once its volume is closed', () => {
+  const copies = [copy(), copy({ state: 'damaged', part: 'payload' }), copy()]
+  expect(next(copies)).toEqual([
     'two good copies are left of three: gets go on',
+    'copy 2 is damaged (payload): reads pass it over; repair replaces the copy',
+  ])
+  expect(next(copies, 'open')[1]).toBe(
     'copy 2 is damaged (payload): reads pass it over; ' +
       'a put writes it anew at a frontend where a get met the damage',
-  ])
+  )
 })
 
 it('a copy that was damaged before is not trusted, although it reads well now', () => {
@@ -59,16 +63,20 @@ it('damaged padding does not make a copy bad', () => {
   expect(others).toEqual([])
 })
 
-it('a silent disk is waited for', () => {
+it('a silent disk is waited for, and then repaired without', () => {
   const sentences = next([silent('unavailable'), copy(), copy()])
-  expect(sentences).toContain('volume 7 waits for disk d to return; repair is not built yet')
+  expect(sentences).toContain(
+    'disk d is silent: repair copies elsewhere if it stays so, or at kura repair',
+  )
+  const open = next([silent('unavailable'), copy(), copy()], 'open')
+  expect(open).toContain('volume 7 is closed without disk d')
   expect(next([silent('disk-error'), copy(), copy()])[1]).toContain('could not tell (disk-error)')
 })
 
-it('a copy that lacks the record gets it when the volume closes, and not afterwards', () => {
+it('a copy that lacks the record gets it when the volume closes, or is replaced', () => {
   const copies = [copy({ state: 'record-unknown' }), copy(), copy()]
   expect(next(copies, 'closing')[1]).toContain('closing the volume puts it there')
-  expect(next(copies)[1]).toContain('repair is not built yet')
+  expect(next(copies)[1]).toContain('repair replaces the copy')
 })
 
 it('another block in the place of this one is no good copy', () => {

@@ -18,6 +18,7 @@ export interface ExplainedBlock {
   readonly copies: readonly ExaminedCopy[]
 }
 
+const REPLACED = 'repair replaces the copy'
 /** Other frontends answer a put from the index, as long as the table counts two copies. */
 const WHEN_A_PUT_WRITES = 'a put writes it anew at a frontend where a get met the damage'
 
@@ -81,17 +82,17 @@ function describeFlaw(
   if (extent.state === 'source') {
     return [
       `${name} is out of force and kept as a source; ` +
-        'repair, which would merge it, is not built yet',
+        'it counts again if it proves equal, else repair merges it',
     ]
   }
   if (extent.state !== 'in-force')
     return [`${name} is ${extent.state}: it does not count as a copy`]
   if (examination === undefined) return [describeSilence(copy, known.volume)]
-  if (examination.state === 'damaged') return [describeDamage(name, examination.part)]
+  if (examination.state === 'damaged') return [describeDamage(name, examination.part, known.volume)]
   if (examination.state === 'distrusted') {
     return [
       `${name} reads well now but was damaged before: its node does not serve it; ` +
-        WHEN_A_PUT_WRITES,
+        whatHeals(known.volume),
     ]
   }
   if (examination.state !== 'ok') return [describeLack(name, examination.state, known.volume)]
@@ -102,24 +103,27 @@ function describeFlaw(
 function describeSilence({ extent, errorCode }: ExaminedCopy, volume: VolumeEntry): string {
   const { volumeId } = volume
   if (errorCode === 'unavailable' || errorCode === 'deadline-exceeded') {
-    return `volume ${volumeId} waits for disk ${extent.diskUuid} to return; repair is not built yet`
+    const { diskUuid } = extent
+    if (volume.state !== 'closed') return `volume ${volumeId} is closed without disk ${diskUuid}`
+    return `disk ${diskUuid} is silent: repair copies elsewhere if it stays so, or at kura repair`
   }
   return `disk ${extent.diskUuid} could not tell (${errorCode}): see kura status, kura disk verify`
 }
 
-function describeDamage(name: string, part: string): string {
+function whatHeals({ state }: VolumeEntry): string {
+  return state === 'closed' ? REPLACED : WHEN_A_PUT_WRITES
+}
+
+function describeDamage(name: string, part: string, volume: VolumeEntry): string {
   if (part === 'padding') {
     return `${name} has damaged padding: its bytes are whole and are still read`
   }
-  return `${name} is damaged (${part}): reads pass it over; ${WHEN_A_PUT_WRITES}`
+  return `${name} is damaged (${part}): reads pass it over; ${whatHeals(volume)}`
 }
 
 function describeLack(name: string, state: string, volume: VolumeEntry): string {
   const what = state === 'extent-unknown' ? 'the extent' : 'the record'
-  const then =
-    volume.state === 'closed'
-      ? `repair is not built yet; ${WHEN_A_PUT_WRITES}`
-      : 'closing the volume puts it there'
+  const then = volume.state === 'closed' ? REPLACED : 'closing the volume puts it there'
   return `${name} lacks ${what}: reads pass it over; ${then}`
 }
 

@@ -284,6 +284,7 @@ it('locate joins the row of the index with the placement of the table', async ()
         return { volumes: [volume], disks: [{ diskUuid: UUID, osdId: 1 }] }
       },
       getCellStatus: refuse,
+      repairCell: refuse,
     }),
   )
   await sleep(1_000)
@@ -323,6 +324,28 @@ it('a suspect disk stays suspect until a complete verification without damage', 
   expect(verified).toMatchObject({ extentsRead: 3n, bytesRead: 4096n, readmitted: true })
   // The cell still repeats the old word.
   expect(await report('suspect')).toBe('in-service')
+})
+
+it('every cell is asked what it would repair, and only an applied answer is noted', async () => {
+  const zone = await Zone.create()
+  const master = await zone.startMaster()
+  await zone.manager(master).reportCell(statusOf('joining'))
+  const asked: boolean[] = []
+  await zone.startPeer('volume-manager', '1-1', (server) =>
+    server.add(VolumeManager, {
+      ...{ heartbeat: refuse, reportFailure: refuse, getPlacements: refuse, getCellStatus: refuse },
+      watchCellMap: async function* () {},
+      repairCell: async ({ apply }) => {
+        asked.push(apply)
+        return await Promise.resolve({ repairs: [{ volumeId: 5n, kind: 'replace' }] })
+      },
+    }),
+  )
+  const client = zone.client(master)
+  const shown = await client.repairZone({ apply: false })
+  expect(shown.cells).toMatchObject([{ cellId: 1, repairs: { repairs: [{ volumeId: 5n }] } }])
+  await client.repairZone({ apply: true })
+  expect(asked).toEqual([false, true])
 })
 
 it('only a disk that its node shows now is verified', async () => {

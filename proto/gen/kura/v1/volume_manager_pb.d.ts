@@ -569,6 +569,112 @@ export declare type UnderReplicatedVolume = Message<"kura.v1.UnderReplicatedVolu
 export declare const UnderReplicatedVolumeSchema: GenMessage<UnderReplicatedVolume>;
 
 /**
+ * @generated from message kura.v1.RepairCellRequest
+ */
+export declare type RepairCellRequest = Message<"kura.v1.RepairCellRequest"> & {
+  /**
+   * Disks out of reach are not waited for, until they speak again.
+   *
+   * @generated from field: bool apply = 1;
+   */
+  apply: boolean;
+};
+
+/**
+ * Describes the message kura.v1.RepairCellRequest.
+ * Use `create(RepairCellRequestSchema)` to create a new message.
+ */
+export declare const RepairCellRequestSchema: GenMessage<RepairCellRequest>;
+
+/**
+ * @generated from message kura.v1.CellRepairs
+ */
+export declare type CellRepairs = Message<"kura.v1.CellRepairs"> & {
+  /**
+   * At most 1000, the worst off first.
+   *
+   * @generated from field: repeated kura.v1.VolumeRepair repairs = 1;
+   */
+  repairs: VolumeRepair[];
+
+  /**
+   * Volumes that lack a copy, and no disk can take one.
+   *
+   * @generated from field: uint64 unplaceable_count = 2;
+   */
+  unplaceableCount: bigint;
+
+  /**
+   * Volumes without a copy within reach.
+   *
+   * @generated from field: uint64 sourceless_count = 3;
+   */
+  sourcelessCount: bigint;
+
+  /**
+   * Volumes under repair now.
+   *
+   * @generated from field: uint64 running_count = 4;
+   */
+  runningCount: bigint;
+
+  /**
+   * Disks that are out of reach.
+   *
+   * @generated from field: repeated string given_up_disks = 5;
+   */
+  givenUpDisks: string[];
+
+  /**
+   * @generated from field: bool more_than_listed = 6;
+   */
+  moreThanListed: boolean;
+};
+
+/**
+ * Describes the message kura.v1.CellRepairs.
+ * Use `create(CellRepairsSchema)` to create a new message.
+ */
+export declare const CellRepairsSchema: GenMessage<CellRepairs>;
+
+/**
+ * @generated from message kura.v1.VolumeRepair
+ */
+export declare type VolumeRepair = Message<"kura.v1.VolumeRepair"> & {
+  /**
+   * @generated from field: uint64 volume_id = 1;
+   */
+  volumeId: bigint;
+
+  /**
+   * replace | merge
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * One for each new copy.
+   *
+   * @generated from field: repeated string target_disks = 3;
+   */
+  targetDisks: string[];
+
+  /**
+   * To be written, about.
+   *
+   * @generated from field: uint64 bytes = 4;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message kura.v1.VolumeRepair.
+ * Use `create(VolumeRepairSchema)` to create a new message.
+ */
+export declare const VolumeRepairSchema: GenMessage<VolumeRepair>;
+
+/**
  * One instance per cell leads; every instance answers placement reads from the table.
  *
  * @generated from service kura.v1.VolumeManager
@@ -623,6 +729,16 @@ export declare const VolumeManager: GenService<{
     methodKind: "unary";
     input: typeof EmptySchema;
     output: typeof CellStatusSchema;
+  },
+  /**
+   * What repair would do if the disks out of reach never came back; with `apply` it is done.
+   *
+   * @generated from rpc kura.v1.VolumeManager.RepairCell
+   */
+  repairCell: {
+    methodKind: "unary";
+    input: typeof RepairCellRequestSchema;
+    output: typeof CellRepairsSchema;
   },
 }>;
 

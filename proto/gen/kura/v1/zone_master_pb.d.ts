@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { CellStatus, DiskEntry, ExtentEntry, VolumeEntry } from "./volume_manager_pb.js";
+import type { CellRepairs, CellStatus, DiskEntry, ExtentEntry, VolumeEntry } from "./volume_manager_pb.js";
 import type { BlockRow } from "./block_index_pb.js";
 import type { ExamineRecordResponse } from "./storage_node_pb.js";
 import type { EmptySchema } from "./common_pb.js";
@@ -468,6 +468,59 @@ export declare type VerifyDiskResult = Message<"kura.v1.VerifyDiskResult"> & {
 export declare const VerifyDiskResultSchema: GenMessage<VerifyDiskResult>;
 
 /**
+ * @generated from message kura.v1.RepairZoneRequest
+ */
+export declare type RepairZoneRequest = Message<"kura.v1.RepairZoneRequest"> & {
+  /**
+   * @generated from field: bool apply = 1;
+   */
+  apply: boolean;
+};
+
+/**
+ * Describes the message kura.v1.RepairZoneRequest.
+ * Use `create(RepairZoneRequestSchema)` to create a new message.
+ */
+export declare const RepairZoneRequestSchema: GenMessage<RepairZoneRequest>;
+
+/**
+ * @generated from message kura.v1.RepairZoneResponse
+ */
+export declare type RepairZoneResponse = Message<"kura.v1.RepairZoneResponse"> & {
+  /**
+   * @generated from field: repeated kura.v1.CellRepairsEntry cells = 1;
+   */
+  cells: CellRepairsEntry[];
+};
+
+/**
+ * Describes the message kura.v1.RepairZoneResponse.
+ * Use `create(RepairZoneResponseSchema)` to create a new message.
+ */
+export declare const RepairZoneResponseSchema: GenMessage<RepairZoneResponse>;
+
+/**
+ * @generated from message kura.v1.CellRepairsEntry
+ */
+export declare type CellRepairsEntry = Message<"kura.v1.CellRepairsEntry"> & {
+  /**
+   * @generated from field: uint32 cell_id = 1;
+   */
+  cellId: number;
+
+  /**
+   * @generated from field: kura.v1.CellRepairs repairs = 2;
+   */
+  repairs?: CellRepairs | undefined;
+};
+
+/**
+ * Describes the message kura.v1.CellRepairsEntry.
+ * Use `create(CellRepairsEntrySchema)` to create a new message.
+ */
+export declare const CellRepairsEntrySchema: GenMessage<CellRepairsEntry>;
+
+/**
  * Registry of the zone and the operator's single door.
  *
  * @generated from service kura.v1.ZoneMaster
@@ -543,6 +596,16 @@ export declare const ZoneMaster: GenService<{
     methodKind: "unary";
     input: typeof VerifyDiskRequestSchema;
     output: typeof VerifyDiskResultSchema;
+  },
+  /**
+   * Operator: what each cell would repair now; with `apply` they do not wait for silent disks.
+   *
+   * @generated from rpc kura.v1.ZoneMaster.RepairZone
+   */
+  repairZone: {
+    methodKind: "unary";
+    input: typeof RepairZoneRequestSchema;
+    output: typeof RepairZoneResponseSchema;
   },
 }>;
 

@@ -142,6 +142,7 @@ export class FakeZone implements AsyncDisposable {
         setCellWeight: notHere,
         explainBlock: notHere,
         verifyDisk: notHere,
+        repairZone: notHere,
       }),
     )
   }
@@ -151,6 +152,7 @@ export class FakeZone implements AsyncDisposable {
       server.add(VolumeManager, {
         heartbeat: notHere,
         getCellStatus: notHere,
+        repairCell: notHere,
         watchCellMap: (_request, context) => this.#cellMaps(context.signal),
         reportFailure: async (request) => {
           this.reports.push(request)

@@ -3,6 +3,7 @@ import { explainBlock } from './explain-block.ts'
 import { getZoneStatus } from './get-zone-status.ts'
 import type { HandlerParts, ZoneMasterHandlers } from './handler.ts'
 import { locateCopies } from './locate-copies.ts'
+import { repairZone } from './repair-zone.ts'
 import { reportCell } from './report-cell.ts'
 import { setCellWeight } from './set-cell-weight.ts'
 import { verifyDisk } from './verify-disk.ts'
@@ -17,5 +18,6 @@ export function createHandlers(parts: HandlerParts): ZoneMasterHandlers {
     explainBlock: explainBlock(parts),
     setCellWeight: setCellWeight(parts),
     verifyDisk: verifyDisk(parts),
+    repairZone: repairZone(parts),
   }
 }
