@@ -1,3 +1,4 @@
+import type { ExtentId } from '@kura/core'
 import type { Damage } from '@kura/extent'
 import { DAMAGES_MAX } from './limits.ts'
 
@@ -25,7 +26,15 @@ export class DamageList {
     return true
   }
 
+  /** Of each extent one before any gets a second: each is a reason to replace its copy. */
   newest(countMax: number): readonly KnownDamage[] {
-    return [...this.#byPlace.values()].slice(-countMax).reverse()
+    const newestFirst = [...this.#byPlace.values()].reverse()
+    const ofEach = new Map<ExtentId, KnownDamage>()
+    for (const known of newestFirst) {
+      const { extentId } = known.damage
+      if (!ofEach.has(extentId)) ofEach.set(extentId, known)
+    }
+    const first = new Set(ofEach.values())
+    return [...first, ...newestFirst.filter((known) => !first.has(known))].slice(0, countMax)
   }
 }

@@ -45,6 +45,7 @@ export class ListeningManager {
       reportFailure: refuse,
       getPlacements: refuse,
       getCellStatus: refuse,
+      repairCell: refuse,
       // eslint-disable-next-line require-yield
       watchCellMap: async function* () {
         await refuse()
