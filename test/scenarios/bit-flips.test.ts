@@ -7,7 +7,6 @@
  * scrubber, set fast, must have put this damage of this extent into the zone's status. Then the bit
  * is flipped back.
  */
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KuraClient, ZoneMasterClient } from '@kura/client'
@@ -15,6 +14,7 @@ import type { LocateCopiesResponse, ZoneStatus } from '@kura/proto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { hashOf, makeBlock } from '../support/blocks.ts'
 import { dissectExtent, type ExtentAnatomy } from '../support/extent-anatomy.ts'
+import { flipBit } from '../support/flip-bit.ts'
 import { startScenarioZone, type ScenarioZone } from '../support/scenario-zone.ts'
 
 const COPIES = 3
@@ -49,6 +49,8 @@ beforeAll(async () => {
         KURA_STORAGE_NODE_SCRUB_BYTES_PER_SECOND: String(200 * 1024 * 1024),
         KURA_STORAGE_NODE_HEARTBEAT_MS: '100',
       },
+      // The copies that were hurt are wanted as they are.
+      'volume-manager': { KURA_VOLUME_MANAGER_REPAIRS_MAX: '0' },
     },
   })
   const { pocket, zone, block: server, zoneMaster } = scenario.zone.endpoints
@@ -85,19 +87,6 @@ function extentPath(copy: number): { readonly path: string; readonly extentId: b
   const node = scenario.zone.service(`storage-node-1-${disk.osdId}`)
   const name = `${extent.extentId}.extent`
   return { path: join(node.dataDir, 'extents', name), extentId: extent.extentId }
-}
-
-async function flipBit(path: string, offsetBytes: number): Promise<void> {
-  const file = await open(path, 'r+')
-  try {
-    const byte = Buffer.alloc(1)
-    await file.read(byte, 0, 1, offsetBytes)
-    byte[0] = (byte[0] ?? 0) ^ 0x10
-    await file.write(byte, 0, 1, offsetBytes)
-    await file.datasync()
-  } finally {
-    await file.close()
-  }
 }
 
 function showsDamage(status: ZoneStatus, extentId: bigint, part: string): boolean {

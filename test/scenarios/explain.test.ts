@@ -2,7 +2,6 @@
  * `kura explain` tells how a block is on its disks at this moment: whole, with a bit flipped behind
  * the page cache's back, and with a node dead.
  */
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { runCommandLine } from '@kura/cli'
@@ -10,6 +9,7 @@ import { KuraClient, ZoneMasterClient } from '@kura/client'
 import type { ExplainBlockResponse } from '@kura/proto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { makeBlock } from '../support/blocks.ts'
+import { flipBit } from '../support/flip-bit.ts'
 import { startScenarioZone, type ScenarioZone } from '../support/scenario-zone.ts'
 
 const BLOCK_SIZE_BYTES = 100_000
@@ -51,19 +51,6 @@ function copyOf(found: ExplainBlockResponse, index: number) {
   const node = scenario.zone.service(`storage-node-1-${disk.osdId}`)
   const path = join(node.dataDir, 'extents', `${copy.extent?.extentId}.extent`)
   return { node, path, offsetBytes: Number(copy.examination.offsetBytes) }
-}
-
-async function flipBit(path: string, offsetBytes: number): Promise<void> {
-  const file = await open(path, 'r+')
-  try {
-    const byte = Buffer.alloc(1)
-    await file.read(byte, 0, 1, offsetBytes)
-    byte[0] = (byte[0] ?? 0) ^ 0x10
-    await file.write(byte, 0, 1, offsetBytes)
-    await file.datasync()
-  } finally {
-    await file.close()
-  }
 }
 
 it('three good copies are explained as such', async () => {
@@ -111,7 +98,7 @@ it('a dead node is named, and what waits for it', async () => {
   expect(copy).toMatchObject({ errorCode: 'unavailable' })
   expect(copy?.examination).toBeUndefined()
   const { volumeId } = found.volume ?? {}
-  const waits = `volume ${volumeId} waits for disk ${diskUuid} to return; repair is not built yet`
+  const waits = `volume ${volumeId} is closed without disk ${diskUuid}`
   expect(found.next).toContain(waits)
   const { code, out } = await explainAsText(block.hash)
   expect(code).toBe(0)
