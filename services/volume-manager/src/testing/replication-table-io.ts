@@ -65,7 +65,6 @@ const NEW_VOLUME = {
 }
 
 const REPAIR = parseOrderId(3000)
-const NEW_COPY = { extentId: parseExtentId(3001), diskUuid: DISKS[0] ?? parseDiskUuid('') }
 
 function closeVolume({ volumes }: ReplicationTable): void {
   const extents = (volumes.get(VOLUME)?.extents ?? []).map((extent, index) => {
@@ -120,17 +119,14 @@ const counts = await checkStoreIo<Opened>({
     },
     {
       name: 'begin a repair',
-      run: async ({ table }) => {
-        table.volumes.beginRepair(VOLUME, REPAIR)
-        table.volumes.addIntent({ ...NEW_COPY, volumeId: VOLUME, orderId: REPAIR })
-      },
+      run: async ({ table }) => table.volumes.beginRepair(VOLUME, REPAIR),
     },
     {
       name: 'commit a repair',
       run: async ({ table }) => {
         table.volumes.commitRepair({
           ...{ volumeId: VOLUME, orderId: REPAIR, digest: 'cd'.repeat(32), recordCount: 8 },
-          built: [{ extentId: NEW_COPY.extentId, lengthBytes: 4096 }],
+          built: [{ extentId: parseExtentId(2002), lengthBytes: 4096 }],
           retired: [parseExtentId(2000)],
         })
       },
