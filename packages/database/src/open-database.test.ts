@@ -121,10 +121,11 @@ it('a second opener is refused, and the owner goes on', () => {
 it('another process is refused as long as the owner lives, and the lock dies with it', async () => {
   const script = `
     import { openDatabase } from './src/index.ts'
-    openDatabase({ path: process.argv[1], expected: JSON.parse(process.argv[2]),
+    const owner = openDatabase({ path: process.argv[1], expected: JSON.parse(process.argv[2]),
       migrations: [JSON.parse(process.argv[3])] })
     process.stdout.write('open')
-    setInterval(() => {}, 1000)`
+    // A connection that nobody holds is collected, and its lock with it.
+    setInterval(() => owner.path, 1000)`
   const child = spawn(
     process.execPath,
     ['--conditions=source', '--input-type=module', '-e', script, path].concat(
