@@ -68,3 +68,14 @@ function assertPragma(
   const value: unknown = connection.pragma(name, { simple: true })
   assert(value === expected, `SQLite keeps ${name} = ${expected}`)
 }
+
+/** Makes a copy one file that can be read alone: a database in WAL mode wants its log beside it. */
+export function detachFromLog(path: string): void {
+  const connection = new Database(path, { fileMustExist: true })
+  try {
+    const journalMode = connection.pragma('journal_mode = delete', { simple: true })
+    assert(journalMode === 'delete', 'nobody else has a copy that is being made')
+  } finally {
+    connection.close()
+  }
+}

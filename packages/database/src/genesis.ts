@@ -4,14 +4,19 @@
  */
 import type Database from 'better-sqlite3'
 import {
+  assert,
   KuraError,
   parseCellId,
   parsePocketId,
   parseZoneId,
   type Incarnation,
   type PocketId,
+  type Random,
   type ZoneId,
 } from '@kura/core'
+
+/** Incarnation numbers are part of ids, which have eight bits for them. */
+export const INCARNATION_NUMBER_MAX = 255
 
 export type DatabaseKind = 'block-index' | 'replication-table' | 'zone-registry'
 
@@ -48,6 +53,27 @@ interface GenesisRow {
   readonly incarnation_random: string
 }
 
+/** A new incarnation: the number given and 64 random bits, which no other has. */
+export function createGenesis(
+  identity: DatabaseIdentity,
+  options: { readonly number: number; readonly random: Random },
+): Genesis {
+  const { number } = options
+  assert(Number.isInteger(number) && number >= 1, 'an incarnation number is a whole number from 1')
+  assert(number <= INCARNATION_NUMBER_MAX, 'an incarnation number is at most 255')
+  const random = options.random.bytes(8).toString('hex')
+  return Object.freeze({ ...identity, incarnation: Object.freeze({ number, random }) })
+}
+
+/** Gives a copy of a database a new incarnation. REQUIRES: a transaction. */
+export function replaceIncarnation(connection: Database.Database, genesis: Genesis): void {
+  const { number, random } = genesis.incarnation
+  const { changes } = connection
+    .prepare('update genesis set incarnation_number = ?, incarnation_random = ? where id = 1')
+    .run(number, random)
+  assert(changes === 1, 'a database has one genesis row')
+}
+
 /** REQUIRES: a transaction. */
 export function insertGenesis(connection: Database.Database, genesis: Genesis): void {
   connection
@@ -73,7 +99,7 @@ export function readGenesis(connection: Database.Database): Genesis {
       : connection.prepare<[], GenesisRow>('select * from genesis where id = 1').get()
   if (row === undefined) {
     throw new KuraError('genesis-missing', 'the database has no genesis row', {
-      hint: 'a new service runs `init` once; a lost database is restored from its backup',
+      hint: 'a new service runs `init` once; a lost database is rebuilt or restored: see `kura rebuild`',
     })
   }
   return parseGenesis(row)
@@ -92,11 +118,12 @@ function parseGenesis(row: GenesisRow): Genesis {
   })
 }
 
-function parseKind(text: string): DatabaseKind {
+/** Throws `format-invalid`. */
+export function parseKind(text: string): DatabaseKind {
   if (text === 'block-index' || text === 'replication-table' || text === 'zone-registry') {
     return text
   }
-  throw new KuraError('format-invalid', 'the genesis row names an unknown kind of database', {
+  throw new KuraError('format-invalid', 'no kind of database is called that', {
     details: { kind: text },
   })
 }

@@ -12,6 +12,7 @@
 import type Database from 'better-sqlite3'
 import { assert, KuraError } from '@kura/core'
 import type { Genesis } from './genesis.ts'
+import { detachFromLog } from './connection.ts'
 import {
   isCertainlyNotCommitted,
   isPoisoning,
@@ -149,6 +150,20 @@ export class KuraDatabase {
     assert(!this.#connection.inTransaction, 'a checkpoint runs between transactions')
     const rows = this.#guard(() => this.#connection.pragma('wal_checkpoint(PASSIVE)'))
     return parseCheckpoint(rows)
+  }
+
+  /**
+   * Copies the database page by page into a new file, between other work of this process; what is
+   * committed meanwhile is in the copy. The copy needs no log. Durable: nothing.
+   */
+  async copyTo(path: string): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    try {
+      await this.#connection.backup(path)
+      detachFromLog(path)
+    } catch (error) {
+      throw toDatabaseError(error, path)
+    }
   }
 
   /** Writes the log back and lets the lock go. A poisoned object is closed the same way. */

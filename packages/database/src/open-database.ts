@@ -35,7 +35,7 @@ export function openDatabase(options: OpenDatabaseOptions): KuraDatabase {
   if (!existsSync(options.path)) {
     throw new KuraError('genesis-missing', 'there is no database', {
       details: { path: options.path },
-      hint: 'a new service runs `init` once; a lost database is restored from its backup',
+      hint: 'a new service runs `init` once; a lost database is rebuilt or restored: see `kura rebuild`',
     })
   }
   readFromMedium(options.path)
@@ -84,7 +84,7 @@ function checkStructure(connection: Database.Database): void {
   if (finding === 'ok') return
   throw new KuraError('format-invalid', 'the database is damaged', {
     details: { finding: String(finding) },
-    hint: 'restore it from a backup; do not write to it',
+    hint: 'rebuild it or restore a backup, see `kura rebuild`; it is moved aside, not overwritten',
   })
 }
 
