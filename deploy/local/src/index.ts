@@ -1,6 +1,7 @@
 export { describeBytes } from './disk-space.ts'
 export { chooseFreePorts } from './free-ports.ts'
 export { LocalService } from './local-service.ts'
+export type { CommandResult } from './local-service.ts'
 export { LocalZone } from './local-zone.ts'
 export type { LocalZoneOptions } from './local-zone.ts'
 export { programOf } from './repository.ts'

@@ -2,7 +2,7 @@
  * One service as a real process: started, watched, started again when it dies, stopped. It holds
  * the other end of the process's standard input, so that no service survives its launcher.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KuraError, type MemberKind } from '@kura/core'
@@ -15,6 +15,8 @@ const LONG_LIFE_MS = 60_000
 const READY_TIMEOUT_MS = 60_000
 const READY_POLL_MS = 50
 const READY_REQUEST_TIMEOUT_MS = 2_000
+const COMMAND_TIMEOUT_MS = 10 * 60_000
+const COMMAND_OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 /** Deaths in a row, without having been ready, after which a wait for readiness gives up. */
 const DEATHS_MAX = 5
 
@@ -37,6 +39,14 @@ export interface LocalServiceOptions {
   readonly tell: (line: string) => void
   /** Takes its warnings and worse. */
   readonly warn: (line: string) => void
+}
+
+/** How a command ended. */
+export interface CommandResult {
+  readonly exitCode: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
 }
 
 export class LocalService {
@@ -106,6 +116,28 @@ export class LocalService {
       this.#onExit(signal ?? `exit code ${code}`, startedAtMs)
       resolve()
     })
+  }
+
+  /**
+   * Runs another command of its program, e.g. `['rebuild', '--apply']`, with the settings that
+   * `serve` has. Resolves when that has ended, in whatever way.
+   */
+  async run(
+    args: readonly string[],
+    options: { readonly environment?: NodeJS.ProcessEnv } = {},
+  ): Promise<CommandResult> {
+    const { promise, resolve } = Promise.withResolvers<CommandResult>()
+    const env = { ...this.#environment, ...options.environment }
+    const limits = { env, timeout: COMMAND_TIMEOUT_MS, maxBuffer: COMMAND_OUTPUT_BYTES_MAX }
+    const child = execFile(
+      process.execPath,
+      [this.#options.program, ...args],
+      limits,
+      (_error, stdout, stderr) => {
+        resolve({ exitCode: child.exitCode, signal: child.signalCode, stdout, stderr })
+      },
+    )
+    return await promise
   }
 
   /** Sends a signal and, unless it is one that a process survives, waits for the end. */

@@ -107,6 +107,24 @@ export class DatabaseReplacement implements Disposable {
     return this.#scratch
   }
 
+  /** A copy of another database of the same place, to read from; gone when it is disposed of. */
+  openCopy(from: string): Disposable & { readonly database: KuraDatabase } {
+    const { expected, migrations, random } = this.#options
+    const path = `${this.#scratchPath}-source`
+    const genesis = createGenesis(expected, { number: 1, random })
+    try {
+      copyDatabase(from, path, { genesis, migrations })
+    } catch (error) {
+      throw toDatabaseError(error, path)
+    }
+    const database = openDatabase({ path, expected, migrations })
+    const dispose = (): void => {
+      database.close()
+      rmSync(path, { force: true })
+    }
+    return { database, [Symbol.dispose]: dispose }
+  }
+
   /**
    * Moves aside what is in place and gives the new database its name. Answers the folder of the
    * old one, where there was one. Durable: all of it.

@@ -69,6 +69,11 @@ export interface ExtentReport {
   readonly canComplete: boolean
   /** Stretches of record space, damaged or in doubt, that hold no verified record. */
   readonly holeCount: number
+  /** Of page 0: 16 hex digits per bucket. */
+  readonly salt: string
+  /** Of page 0: of the volume when this extent was placed. */
+  readonly generation: number
+  readonly orderId: OrderId
 }
 
 export type ExtentPart =

@@ -255,6 +255,11 @@ export class ExtentStore {
     return [...this.#extents.values()].map((extent) => extent.report())
   }
 
+  /** Files in `extents/` that the start left alone: what they hold is in no report. */
+  get notUnderstoodCount(): number {
+    return this.#parts.unopened.length
+  }
+
   /** As of the last look at the space. */
   fullness(): Fullness {
     return this.#context.health.fullness()

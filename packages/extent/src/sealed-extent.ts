@@ -65,11 +65,14 @@ export class SealedExtent implements Extent {
   }
 
   report(): ExtentReport {
-    const { extentId, volumeId, bucketId, capacityBytes } = this.page
+    const { extentId, volumeId, bucketId, capacityBytes, salt, generation, orderId } = this.page
     return {
       extentId,
       volumeId,
       bucketId,
+      salt,
+      generation,
+      orderId,
       state: 'sealed',
       recordCount: this.#sum.recordCount,
       lengthBytes: this.lengthBytes,

@@ -88,11 +88,14 @@ export class UnsealedExtent implements Extent {
   }
 
   report(): ExtentReport {
-    const { extentId, volumeId, bucketId, capacityBytes } = this.page
+    const { extentId, volumeId, bucketId, capacityBytes, salt, generation, orderId } = this.page
     return {
       extentId,
       volumeId,
       bucketId,
+      salt,
+      generation,
+      orderId,
       state: this.#state,
       recordCount: this.#table.recordCount - this.#damaged.size,
       lengthBytes: this.#endOffsetBytes,

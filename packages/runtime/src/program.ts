@@ -30,6 +30,8 @@ export interface ProgramArguments<S extends SettingsShape> {
   readonly args: readonly string[]
   readonly env: Environment
   readonly settings: SettingsValues<S>
+  /** Aborts at a stop signal: for commands that end by themselves and can be cut short. */
+  readonly signal: AbortSignal
 }
 
 type Command<S extends SettingsShape> = (program: ProgramArguments<S>) => Promise<Service | void>
@@ -88,7 +90,12 @@ async function runCommand<S extends SettingsShape>(
     return
   }
   const { values, common } = effective
-  const running = await chosen.command({ args: chosen.args, env: process.env, settings: values })
+  const running = await chosen.command({
+    args: chosen.args,
+    env: process.env,
+    settings: values,
+    signal: stop.signal,
+  })
   if (running === undefined) return
   const logger = createLogger({ service: settings.service, id: '-', level: common.logLevel })
   logger.info(settingsForLog(effective), 'settings in force')
@@ -181,6 +188,7 @@ class StopRequest {
   readonly requested: Promise<void>
   reason: string | undefined
   readonly #resolve: () => void
+  readonly #controller = new AbortController()
 
   constructor() {
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -189,6 +197,10 @@ class StopRequest {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       process.on(signal, () => this.#request(signal))
     }
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
   }
 
   watchStdin(): void {
@@ -201,5 +213,6 @@ class StopRequest {
   #request(reason: string): void {
     this.reason ??= reason
     this.#resolve()
+    this.#controller.abort(new KuraError('cancelled', `stopped by ${reason}`))
   }
 }

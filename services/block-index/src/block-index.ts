@@ -137,6 +137,7 @@ export class BlockIndex implements Service {
     const store = new SqliteIndexStore({
       database,
       clock: this.#clock,
+      random: this.#random,
       tMinMs: this.#config.tMinMs,
       events: {
         onCommit: (commit) => this.#metrics.observeCommit(commit),

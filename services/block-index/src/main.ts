@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { runProgram, SystemRandom } from '@kura/runtime'
+import { backUpCommand, rebuildCommand, restoreCommand } from './commands.ts'
 import { configOf, settings } from './config.ts'
 import { BlockIndex, initialiseBlockIndex } from './index.ts'
 
@@ -15,5 +16,8 @@ await runProgram({
       const { incarnation } = initialiseBlockIndex(configOf(given), new SystemRandom())
       process.stdout.write(`incarnation ${incarnation.number}-${incarnation.random}\n`)
     },
+    rebuild: rebuildCommand,
+    backup: backUpCommand,
+    restore: restoreCommand,
   },
 })

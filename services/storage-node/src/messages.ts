@@ -48,6 +48,9 @@ export function encodeReport(report: ExtentReport) {
     digest: report.digest,
     canComplete: report.canComplete,
     holeCount: BigInt(report.holeCount),
+    salt: report.salt,
+    generation: report.generation,
+    orderId: BigInt(report.orderId),
   }
 }
 

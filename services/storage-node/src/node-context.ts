@@ -1,4 +1,4 @@
-import type { Clock, DiskUuid, PocketId } from '@kura/core'
+import type { Clock, DiskUuid, FailureDomains, PocketId } from '@kura/core'
 import type { ExtentStore } from '@kura/extent'
 import type { BlockClient } from '@kura/transport'
 import type { DamageList } from './damage-list.ts'
@@ -10,6 +10,7 @@ import type { SlabShares } from './slab-shares.ts'
 export interface NodeContext {
   readonly pocket: PocketId
   readonly diskUuid: DiskUuid
+  readonly domains: FailureDomains
   readonly clock: Clock
   readonly store: ExtentStore
   readonly slabs: SlabShares

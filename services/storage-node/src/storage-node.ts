@@ -15,7 +15,7 @@ import { ExtentStore, NodeDisk, type ExtentEvent, type ScrubStep } from '@kura/e
 import { RpcServer, type CallRecord, type ProcessIdentity } from '@kura/rpc'
 import { AdminServer, SystemClock, SystemRandom, type Service } from '@kura/runtime'
 import { BlockClient, BlockServer } from '@kura/transport'
-import { memberIdOf, type StorageNodeConfig } from './config.ts'
+import { domainsOf, memberIdOf, type StorageNodeConfig } from './config.ts'
 import { DamageList } from './damage-list.ts'
 import { addRpcHandlers, handleExchange } from './handlers/index.ts'
 import { DRAIN_MS_MAX } from './limits.ts'
@@ -176,6 +176,7 @@ export class StorageNode implements Service {
     return {
       pocket: this.#config.pocket,
       diskUuid: store.identity.diskUuid,
+      domains: domainsOf(this.#config),
       clock: this.#clock,
       store,
       slabs: this.#slabs,

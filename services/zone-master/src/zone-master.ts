@@ -45,10 +45,11 @@ export class ZoneMaster implements Service {
   private constructor(parts: {
     readonly config: ZoneMasterConfig
     readonly clock: Clock
+    readonly random: Random
     readonly coordinator: Coordinator
     readonly loggers: MasterLoggers
   }) {
-    const { config, clock, coordinator, loggers } = parts
+    const { config, clock, random, coordinator, loggers } = parts
     this.#config = config
     this.#clock = clock
     this.#coordinator = coordinator
@@ -69,6 +70,7 @@ export class ZoneMaster implements Service {
         zone,
         term: () => this.#requireTerm(),
         nowMs: () => clock.nowMs(),
+        random,
         peers: this.#peers,
         addressBook,
         logger: loggers.master,
@@ -89,7 +91,7 @@ export class ZoneMaster implements Service {
       random,
       onProblem: (problem) => loggers.master.warn({ err: problem }, 'coordination problem'),
     })
-    return new ZoneMaster({ config, clock, coordinator, loggers })
+    return new ZoneMaster({ config, clock, random, coordinator, loggers })
   }
 
   /** `host:port`, once started. */

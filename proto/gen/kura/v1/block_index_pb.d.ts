@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { EmptySchema, Incarnation } from "./common_pb.js";
+import type { BackupPartSchema, EmptySchema, Incarnation } from "./common_pb.js";
 
 /**
  * Describes the file kura/v1/block_index.proto.
@@ -399,6 +399,16 @@ export declare const BlockIndex: GenService<{
     methodKind: "unary";
     input: typeof EmptySchema;
     output: typeof IndexStatusSchema;
+  },
+  /**
+   * A copy of the database as it was at one moment, while it goes on working.
+   *
+   * @generated from rpc kura.v1.BlockIndex.BackUp
+   */
+  backUp: {
+    methodKind: "server_streaming";
+    input: typeof EmptySchema;
+    output: typeof BackupPartSchema;
   },
 }>;
 

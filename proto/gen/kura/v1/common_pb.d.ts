@@ -81,6 +81,31 @@ export declare type Empty = Message<"kura.v1.Empty"> & {
 export declare const EmptySchema: GenMessage<Empty>;
 
 /**
+ * A backup of a database: pieces of the copy in order, then its manifest, alone and last.
+ *
+ * @generated from message kura.v1.BackupPart
+ */
+export declare type BackupPart = Message<"kura.v1.BackupPart"> & {
+  /**
+   * @generated from field: bytes piece = 1;
+   */
+  piece: Uint8Array;
+
+  /**
+   * The line of JSON that goes into the file MANIFEST; empty beside a piece.
+   *
+   * @generated from field: string manifest = 2;
+   */
+  manifest: string;
+};
+
+/**
+ * Describes the message kura.v1.BackupPart.
+ * Use `create(BackupPartSchema)` to create a new message.
+ */
+export declare const BackupPartSchema: GenMessage<BackupPart>;
+
+/**
  * Details of an error, in `google.rpc.Status` manner: a stable code beside the gRPC status.
  *
  * @generated from message kura.v1.ErrorDetails

@@ -8,7 +8,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file kura/v1/common.proto.
  */
 export const file_kura_v1_common = /*@__PURE__*/
-  fileDesc("ChRrdXJhL3YxL2NvbW1vbi5wcm90bxIHa3VyYS52MSItCgtJbmNhcm5hdGlvbhIOCgZudW1iZXIYASABKA0SDgoGcmFuZG9tGAIgASgJIk8KDkZhaWx1cmVEb21haW5zEgwKBHJhY2sYASABKAkSDQoFcG93ZXIYAiABKAkSDgoGdmVuZG9yGAMgASgJEhAKCGZpcm13YXJlGAQgASgJIgcKBUVtcHR5IqABCgxFcnJvckRldGFpbHMSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEgwKBGhpbnQYAyABKAkSMwoHZGV0YWlscxgEIAMoCzIiLmt1cmEudjEuRXJyb3JEZXRhaWxzLkRldGFpbHNFbnRyeRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AWIGcHJvdG8z");
+  fileDesc("ChRrdXJhL3YxL2NvbW1vbi5wcm90bxIHa3VyYS52MSItCgtJbmNhcm5hdGlvbhIOCgZudW1iZXIYASABKA0SDgoGcmFuZG9tGAIgASgJIk8KDkZhaWx1cmVEb21haW5zEgwKBHJhY2sYASABKAkSDQoFcG93ZXIYAiABKAkSDgoGdmVuZG9yGAMgASgJEhAKCGZpcm13YXJlGAQgASgJIgcKBUVtcHR5Ii0KCkJhY2t1cFBhcnQSDQoFcGllY2UYASABKAwSEAoIbWFuaWZlc3QYAiABKAkioAEKDEVycm9yRGV0YWlscxIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDAoEaGludBgDIAEoCRIzCgdkZXRhaWxzGAQgAygLMiIua3VyYS52MS5FcnJvckRldGFpbHMuRGV0YWlsc0VudHJ5Gi4KDERldGFpbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBYgZwcm90bzM");
 
 /**
  * Describes the message kura.v1.Incarnation.
@@ -32,9 +32,16 @@ export const EmptySchema = /*@__PURE__*/
   messageDesc(file_kura_v1_common, 2);
 
 /**
+ * Describes the message kura.v1.BackupPart.
+ * Use `create(BackupPartSchema)` to create a new message.
+ */
+export const BackupPartSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_common, 3);
+
+/**
  * Describes the message kura.v1.ErrorDetails.
  * Use `create(ErrorDetailsSchema)` to create a new message.
  */
 export const ErrorDetailsSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_common, 3);
+  messageDesc(file_kura_v1_common, 4);
 

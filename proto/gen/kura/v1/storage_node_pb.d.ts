@@ -5,7 +5,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { ExtentAddress } from "./block_transport_pb.js";
-import type { EmptySchema } from "./common_pb.js";
+import type { EmptySchema, FailureDomains } from "./common_pb.js";
 
 /**
  * Describes the file kura/v1/storage_node.proto.
@@ -160,6 +160,23 @@ export declare type ExtentReport = Message<"kura.v1.ExtentReport"> & {
    * @generated from field: uint64 capacity_bytes = 10;
    */
   capacityBytes: bigint;
+
+  /**
+   * 16 hex digits.
+   *
+   * @generated from field: string salt = 11;
+   */
+  salt: string;
+
+  /**
+   * @generated from field: uint32 generation = 12;
+   */
+  generation: number;
+
+  /**
+   * @generated from field: uint64 order_id = 13;
+   */
+  orderId: bigint;
 };
 
 /**
@@ -377,6 +394,8 @@ export declare type SealExtentRequest = Message<"kura.v1.SealExtentRequest"> & {
 export declare const SealExtentRequestSchema: GenMessage<SealExtentRequest>;
 
 /**
+ * All that a disk says of itself: a lost replication table is rebuilt from these.
+ *
  * @generated from message kura.v1.ListExtentsResponse
  */
 export declare type ListExtentsResponse = Message<"kura.v1.ListExtentsResponse"> & {
@@ -384,6 +403,40 @@ export declare type ListExtentsResponse = Message<"kura.v1.ListExtentsResponse">
    * @generated from field: repeated kura.v1.ExtentReport extents = 1;
    */
   extents: ExtentReport[];
+
+  /**
+   * @generated from field: string disk_uuid = 2;
+   */
+  diskUuid: string;
+
+  /**
+   * @generated from field: uint32 osd_id = 3;
+   */
+  osdId: number;
+
+  /**
+   * @generated from field: kura.v1.FailureDomains domains = 4;
+   */
+  domains?: FailureDomains | undefined;
+
+  /**
+   * Highest epoch obeyed.
+   *
+   * @generated from field: uint64 epoch = 5;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: bool suspect = 6;
+   */
+  suspect: boolean;
+
+  /**
+   * Files in `extents/` that were left alone because they are not understood.
+   *
+   * @generated from field: uint64 not_understood_count = 7;
+   */
+  notUnderstoodCount: bigint;
 };
 
 /**

@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { EmptySchema, FailureDomains, Incarnation } from "./common_pb.js";
+import type { BackupPartSchema, EmptySchema, FailureDomains, Incarnation } from "./common_pb.js";
 import type { DamageReport, ExtentReport } from "./storage_node_pb.js";
 
 /**
@@ -321,6 +321,18 @@ export declare type VolumeEntry = Message<"kura.v1.VolumeEntry"> & {
    * @generated from field: uint64 used_bytes = 7;
    */
   usedBytes: bigint;
+
+  /**
+   * Of a closed volume, in placements only: the digest of its records, hex, and how many they are.
+   *
+   * @generated from field: string digest = 8;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: uint64 record_count = 9;
+   */
+  recordCount: bigint;
 };
 
 /**
@@ -451,6 +463,40 @@ export declare type GetPlacementsResponse = Message<"kura.v1.GetPlacementsRespon
  * Use `create(GetPlacementsResponseSchema)` to create a new message.
  */
 export declare const GetPlacementsResponseSchema: GenMessage<GetPlacementsResponse>;
+
+/**
+ * @generated from message kura.v1.CloseVolumesResponse
+ */
+export declare type CloseVolumesResponse = Message<"kura.v1.CloseVolumesResponse"> & {
+  /**
+   * Volumes that are closing now, earlier ones among them.
+   *
+   * @generated from field: uint64 closing_volumes = 1;
+   */
+  closingVolumes: bigint;
+};
+
+/**
+ * Describes the message kura.v1.CloseVolumesResponse.
+ * Use `create(CloseVolumesResponseSchema)` to create a new message.
+ */
+export declare const CloseVolumesResponseSchema: GenMessage<CloseVolumesResponse>;
+
+/**
+ * @generated from message kura.v1.TrustIndexRequest
+ */
+export declare type TrustIndexRequest = Message<"kura.v1.TrustIndexRequest"> & {
+  /**
+   * @generated from field: kura.v1.Incarnation incarnation = 1;
+   */
+  incarnation?: Incarnation | undefined;
+};
+
+/**
+ * Describes the message kura.v1.TrustIndexRequest.
+ * Use `create(TrustIndexRequestSchema)` to create a new message.
+ */
+export declare const TrustIndexRequestSchema: GenMessage<TrustIndexRequest>;
 
 /**
  * @generated from message kura.v1.CellStatus
@@ -739,6 +785,37 @@ export declare const VolumeManager: GenService<{
     methodKind: "unary";
     input: typeof RepairCellRequestSchema;
     output: typeof CellRepairsSchema;
+  },
+  /**
+   * Operator, while the block index is being rebuilt: every open volume ends now, so that what its
+   * copies hold is settled before rows are made of it.
+   *
+   * @generated from rpc kura.v1.VolumeManager.CloseVolumes
+   */
+  closeVolumes: {
+    methodKind: "unary";
+    input: typeof EmptySchema;
+    output: typeof CloseVolumesResponseSchema;
+  },
+  /**
+   * Operator: the block index was rebuilt or restored, and is trusted from now on. Durable.
+   *
+   * @generated from rpc kura.v1.VolumeManager.TrustIndex
+   */
+  trustIndex: {
+    methodKind: "unary";
+    input: typeof TrustIndexRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * A copy of the replication table as it was at one moment, while it goes on working.
+   *
+   * @generated from rpc kura.v1.VolumeManager.BackUp
+   */
+  backUp: {
+    methodKind: "server_streaming";
+    input: typeof EmptySchema;
+    output: typeof BackupPartSchema;
   },
 }>;
 

@@ -7,7 +7,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { CellRepairs, CellStatus, DiskEntry, ExtentEntry, VolumeEntry } from "./volume_manager_pb.js";
 import type { BlockRow } from "./block_index_pb.js";
 import type { ExamineRecordResponse } from "./storage_node_pb.js";
-import type { EmptySchema } from "./common_pb.js";
+import type { BackupPartSchema, EmptySchema } from "./common_pb.js";
 
 /**
  * Describes the file kura/v1/zone_master.proto.
@@ -606,6 +606,16 @@ export declare const ZoneMaster: GenService<{
     methodKind: "unary";
     input: typeof RepairZoneRequestSchema;
     output: typeof RepairZoneResponseSchema;
+  },
+  /**
+   * A copy of the zone registry as it was at one moment, while it goes on working.
+   *
+   * @generated from rpc kura.v1.ZoneMaster.BackUp
+   */
+  backUp: {
+    methodKind: "server_streaming";
+    input: typeof EmptySchema;
+    output: typeof BackupPartSchema;
   },
 }>;
 

@@ -1,4 +1,5 @@
 /** The surface of the block index on one screen. */
+import { backUp } from './back-up.ts'
 import { confirmBlock } from './confirm-block.ts'
 import { createGate } from './create-gate.ts'
 import { fenceBucket } from './fence-bucket.ts'
@@ -17,5 +18,6 @@ export function createHandlers(parts: HandlerParts): BlockIndexHandlers {
     fenceBucket: fenceBucket(parts),
     readFeed: readFeed(parts),
     getIndexStatus: getIndexStatus(parts),
+    backUp: backUp(parts),
   }
 }

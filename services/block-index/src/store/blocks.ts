@@ -21,6 +21,8 @@ export class BlockTable {
   readonly #find: Statement<StoredRow>
   readonly #write: Statement<never>
   readonly #feed: Statement<StoredRow>
+  readonly #page: Statement<StoredRow>
+  readonly #markDeleted: Statement<never>
 
   constructor(database: KuraDatabase, origins: OriginTable) {
     this.#origins = origins
@@ -34,6 +36,10 @@ export class BlockTable {
     )
     this.#feed = database.prepare(
       'select * from blocks where partition = ? and position > ? order by position limit ?',
+    )
+    this.#page = database.prepare('select * from blocks where hash > ? order by hash limit ?')
+    this.#markDeleted = database.prepare(
+      'update blocks set deleted_up_to_ms = max(deleted_up_to_ms, ?) where hash = ?',
     )
   }
 
@@ -55,6 +61,20 @@ export class BlockTable {
       row.position,
       this.#origins.idOf(row.origin),
     )
+  }
+
+  /** Merges a delete mark into a row that exists. */
+  markDeleted(hash: BlockHash, deletedUpToMs: number): void {
+    this.#markDeleted.run(deletedUpToMs, hashToBytes(hash))
+  }
+
+  /** Rows in the order of hashes, after one of them or from the first. */
+  page(options: {
+    readonly after: BlockHash | undefined
+    readonly limit: number
+  }): readonly BlockRow[] {
+    const after = options.after === undefined ? Buffer.alloc(0) : hashToBytes(options.after)
+    return this.#page.all(after, options.limit).map((row) => this.#parse(row))
   }
 
   readFeed(query: FeedQuery): readonly BlockRow[] {

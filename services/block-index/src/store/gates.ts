@@ -1,6 +1,6 @@
 /** The table of gates: may rows still join this bucket? A missing gate is a closed gate. */
 import type { KuraDatabase, Statement } from '@kura/database'
-import { KuraError, type BucketId } from '@kura/core'
+import { KuraError, parseBucketId, type BucketId } from '@kura/core'
 
 interface StoredGate {
   readonly state: string
@@ -10,14 +10,21 @@ export class GateTable {
   readonly #find: Statement<StoredGate>
   readonly #insertOpen: Statement<never>
   readonly #close: Statement<never>
+  readonly #allClosed: Statement<{ readonly bucket_id: number }>
 
   constructor(database: KuraDatabase) {
     this.#find = database.prepare('select state from gates where bucket_id = ?')
+    this.#allClosed = database.prepare(`select bucket_id from gates where state = 'closed'`)
     this.#insertOpen = database.prepare(`insert into gates values (?, 'open')`)
     this.#close = database.prepare(
       `insert into gates values (?, 'closed')
        on conflict (bucket_id) do update set state = 'closed'`,
     )
+  }
+
+  /** Buckets that were fenced. */
+  closed(): readonly BucketId[] {
+    return this.#allClosed.all().map(({ bucket_id: bucketId }) => parseBucketId(bucketId))
   }
 
   /**

@@ -3,6 +3,7 @@
  * `index-store-contract.ts`. What a promise of a changing call has resolved to is on stable
  * storage; reads see committed rows only.
  */
+import type { BackupPart } from '@kura/database'
 import type { BlockHash, BucketId, Incarnation, KuraError, ZoneId } from '@kura/core'
 
 /** Where a client's put was taken. */
@@ -80,6 +81,8 @@ export interface IndexStore {
   /** Rows of one partition after a position, in commit order. */
   readFeed(query: FeedQuery): Promise<readonly BlockRow[]>
   count(): Promise<IndexCounts>
+  /** A copy of all of it as it is at one moment, in pieces; changes go on meanwhile. */
+  backUp(): AsyncIterable<BackupPart>
   /** Finishes what was submitted and closes. */
   close(): Promise<void>
 }

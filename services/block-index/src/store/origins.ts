@@ -12,6 +12,7 @@ interface StoredOrigin {
 
 export class OriginTable {
   readonly #find: Statement<StoredOrigin>
+  readonly #all: Statement<Pick<StoredOrigin, 'origin_id'>>
   /** Never more entries than zones of the pocket times their incarnations. */
   readonly #byId = new Map<number, Origin>()
   readonly #ids = new Map<Origin, number>()
@@ -19,6 +20,7 @@ export class OriginTable {
 
   constructor(database: KuraDatabase) {
     this.#find = database.prepare('select * from origins where origin_id = ?')
+    this.#all = database.prepare('select origin_id from origins order by origin_id')
     this.#findByValue = database.prepare(
       `select * from origins
        where zone = ? and incarnation_number = ? and incarnation_random = ?`,
@@ -33,6 +35,11 @@ export class OriginTable {
     )
     const { number, random } = origin.incarnation
     database.transaction(() => insert.run(origin.zone, number, random))
+  }
+
+  /** Every origin that a row may name. */
+  all(): readonly Origin[] {
+    return this.#all.all().map(({ origin_id: originId }) => this.byId(originId))
   }
 
   byId(originId: number): Origin {

@@ -44,7 +44,7 @@ async function open(events: IndexStoreEvents = {}): Promise<void> {
     expected: databaseIdentity(PLACE),
     migrations: MIGRATIONS,
   })
-  store = new SqliteIndexStore({ database, clock, tMinMs: 1000, events })
+  store = new SqliteIndexStore({ database, clock, random: new SeededRandom(1), tMinMs: 1000, events })
   const gate = store.createGate(BUCKET)
   await clock.advance(2)
   await gate
@@ -186,7 +186,7 @@ function putUntilMark(mark: 'index.commit.before' | 'index.commit.after'): void 
     const expected = databaseIdentity({ pocket: 'local', zone: 'a' })
     const path = databasePath(directory)
     const database = openDatabase({ path, expected, migrations: MIGRATIONS })
-    const store = new SqliteIndexStore({ database, clock: new SystemClock(), tMinMs: 1000 })
+    const store = new SqliteIndexStore({ database, clock: new SystemClock(), random: new SeededRandom(1), tMinMs: 1000 })
     const put = (text) => {
       setTimeout(() => {}, 1000) // the store's own timers do not keep a process alive
       const hash = createHash('sha256').update(text).digest('hex')

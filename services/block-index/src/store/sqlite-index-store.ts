@@ -3,7 +3,7 @@
  * with another piece of the process, so what a read sees is committed, and a fence simply comes
  * before or after a batch. Changing calls share commits (`group-commit.ts`).
  */
-import type { KuraDatabase } from '@kura/database'
+import { sendBackup, type BackupPart, type KuraDatabase } from '@kura/database'
 import {
   isKuraError,
   KuraError,
@@ -12,6 +12,7 @@ import {
   type BucketId,
   type Clock,
   type Incarnation,
+  type Random,
 } from '@kura/core'
 import { BlockTable, partitionOf } from './blocks.ts'
 import { GateTable } from './gates.ts'
@@ -49,6 +50,7 @@ export interface SqliteIndexStoreOptions {
   /** The store owns it and closes it. */
   readonly database: KuraDatabase
   readonly clock: Clock
+  readonly random: Random
   readonly tMinMs: number
   readonly events?: IndexStoreEvents
 }
@@ -61,6 +63,7 @@ interface IndexTransaction {
 export class SqliteIndexStore implements IndexStore {
   readonly #database: KuraDatabase
   readonly #clock: Clock
+  readonly #random: Random
   readonly #tMinMs: number
   readonly #events: IndexStoreEvents
   readonly #ownOrigin: Origin
@@ -79,6 +82,7 @@ export class SqliteIndexStore implements IndexStore {
     const { database, clock } = options
     this.#database = database
     this.#clock = clock
+    this.#random = options.random
     this.#tMinMs = options.tMinMs
     this.#events = options.events ?? {}
     const { zone, incarnation } = database.genesis
@@ -143,6 +147,10 @@ export class SqliteIndexStore implements IndexStore {
 
   async readFeed(query: FeedQuery): Promise<readonly BlockRow[]> {
     return this.#guard(() => this.#blocks.readFeed(query))
+  }
+
+  backUp(): AsyncIterable<BackupPart> {
+    return sendBackup(this.#database, { clock: this.#clock, random: this.#random, epoch: 0 })
   }
 
   async count(): Promise<IndexCounts> {

@@ -1,6 +1,16 @@
 import { encodeReport } from '../messages.ts'
 import type { NodeContext } from '../node-context.ts'
 
+/** Every extent, and whose disk it is. */
 export async function listExtents(node: NodeContext) {
-  return { extents: node.store.reports().map(encodeReport) }
+  const { store, domains } = node
+  return {
+    extents: store.reports().map(encodeReport),
+    diskUuid: store.identity.diskUuid,
+    osdId: store.identity.osdId,
+    domains,
+    epoch: BigInt(store.epoch),
+    suspect: store.suspect,
+    notUnderstoodCount: BigInt(store.notUnderstoodCount),
+  }
 }

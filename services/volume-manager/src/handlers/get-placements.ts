@@ -19,7 +19,11 @@ export async function getPlacements(cell: Cell, request: GetPlacementsRequest) {
   return await Promise.resolve({
     incarnation: table.transactions.incarnation,
     version: BigInt(table.version),
-    volumes: volumes.map((volume) => encodeVolume(volume, view.usedBytes(volume.extents))),
+    volumes: volumes.map((volume) => ({
+      ...encodeVolume(volume, view.usedBytes(volume.extents)),
+      digest: volume.digest,
+      recordCount: BigInt(volume.recordCount),
+    })),
     disks: [...diskUuids].map((diskUuid) => encodeDisk(view.info(diskUuid))),
   })
 }

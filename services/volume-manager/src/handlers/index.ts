@@ -2,11 +2,14 @@
 import type { VolumeManager } from '@kura/proto'
 import type { RpcHandlers } from '@kura/rpc'
 import type { Cell } from '../cell.ts'
+import { backUp } from './back-up.ts'
+import { closeVolumes } from './close-volumes.ts'
 import { getCellStatus } from './get-cell-status.ts'
 import { getPlacements } from './get-placements.ts'
 import { heartbeat } from './heartbeat.ts'
 import { repairCell } from './repair-cell.ts'
 import { reportFailure } from './report-failure.ts'
+import { trustIndex } from './trust-index.ts'
 import { watchCellMap } from './watch-cell-map.ts'
 
 /** `lead` gives the cell, or throws `not-leader`. */
@@ -18,5 +21,8 @@ export function createHandlers(lead: () => Cell): RpcHandlers<typeof VolumeManag
     getPlacements: async (request) => await getPlacements(lead(), request),
     repairCell: async (request) => await repairCell(lead(), request),
     getCellStatus: async () => await getCellStatus(lead()),
+    closeVolumes: async () => await closeVolumes(lead()),
+    trustIndex: async (request) => await trustIndex(lead(), request),
+    backUp: () => backUp(lead()),
   }
 }

@@ -97,11 +97,10 @@ export class TableTransactions {
     return number === null || random === null ? undefined : { number, random }
   }
 
-  /** Durable: the trusted incarnation, where there is none yet; another is an operator's call. */
+  /** Durable: the trusted incarnation. Another than the first is an operator's call. */
   trustIndexIncarnation(incarnation: Incarnation): void {
     this.#transact(() => {
-      const state = this.#checkedState()
-      assert(state.index_incarnation_number === null, 'the first trusted incarnation stands')
+      this.#checkedState()
       this.database
         .prepare(
           `update cell_state set index_incarnation_number = ?, index_incarnation_random = ?

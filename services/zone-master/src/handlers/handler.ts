@@ -1,5 +1,5 @@
 /** What every handler is given. */
-import type { PocketId, ZoneId } from '@kura/core'
+import type { PocketId, Random, ZoneId } from '@kura/core'
 import type { AddressBook } from '@kura/coordination'
 import type { ZoneMaster } from '@kura/proto'
 import type { CallContext, RpcHandlers } from '@kura/rpc'
@@ -16,6 +16,7 @@ export interface HandlerParts {
   /** The term of this leader; throws `not-leader` on a standby. */
   readonly term: () => LeaderTerm
   readonly nowMs: () => number
+  readonly random: Random
   readonly peers: Peers
   readonly addressBook: AddressBook
   readonly logger: Logger

@@ -1,4 +1,5 @@
 /** The surface of the zone master on one screen. */
+import { backUp } from './back-up.ts'
 import { explainBlock } from './explain-block.ts'
 import { getZoneStatus } from './get-zone-status.ts'
 import type { HandlerParts, ZoneMasterHandlers } from './handler.ts'
@@ -19,5 +20,6 @@ export function createHandlers(parts: HandlerParts): ZoneMasterHandlers {
     setCellWeight: setCellWeight(parts),
     verifyDisk: verifyDisk(parts),
     repairZone: repairZone(parts),
+    backUp: backUp(parts),
   }
 }

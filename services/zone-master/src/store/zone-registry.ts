@@ -5,8 +5,8 @@
  *
  * Durable: every change, when its method returns.
  */
-import { KuraError, type CellId, type Clock, type DiskUuid } from '@kura/core'
-import type { KuraDatabase, Statement } from '@kura/database'
+import { KuraError, type CellId, type Clock, type DiskUuid, type Random } from '@kura/core'
+import { sendBackup, type BackupPart, type KuraDatabase, type Statement } from '@kura/database'
 import type { ReportPlan } from '../plan-report.ts'
 import { AuditLog, type AuditEntry, type StoredAuditEntry } from './audit-log.ts'
 import { CellTable, type RegisteredCell, type RegisteredNode } from './cell-table.ts'
@@ -151,6 +151,11 @@ export class ZoneRegistry {
   /** Notes what changed nothing in the registry, e.g. the begin or the failure of an action. */
   note(entry: AuditEntry): void {
     this.#write(() => this.#record(entry))
+  }
+
+  /** A copy of all of it as it is at one moment, in pieces. */
+  backUp(random: Random): AsyncIterable<BackupPart> {
+    return sendBackup(this.#database, { clock: this.#clock, random, epoch: this.epoch })
   }
 
   checkpoint(): void {
