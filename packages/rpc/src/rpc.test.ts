@@ -40,6 +40,7 @@ async function startIndex(
     fenceBucket: refuse,
     readFeed: refuse,
     getIndexStatus: refuse,
+    backUp: silence,
     ...handlers,
   })
   const address = await server.listen(options.address ?? '127.0.0.1:0')
@@ -243,6 +244,9 @@ async function startManager(watchCellMap: MapHandlers['watchCellMap']) {
     getPlacements: refuse,
     getCellStatus: refuse,
     repairCell: refuse,
+    closeVolumes: refuse,
+    trustIndex: refuse,
+    backUp: silence,
     watchCellMap,
   })
   const address = await server.listen('127.0.0.1:0')

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { runProgram, SystemRandom } from '@kura/runtime'
+import { backUpCommand, rebuildCommand, restoreCommand } from './commands.ts'
 import { configOf, settings } from './config.ts'
 import { initialiseReplicationTable } from './store/replication-table.ts'
 import { VolumeManager } from './volume-manager.ts'
@@ -12,5 +13,8 @@ await runProgram({
       initialiseReplicationTable(configOf(given), new SystemRandom())
       await Promise.resolve()
     },
+    rebuild: rebuildCommand,
+    backup: backUpCommand,
+    restore: restoreCommand,
   },
 })

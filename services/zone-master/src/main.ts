@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { runProgram } from '@kura/runtime'
+import { backUpCommand, restoreCommand } from './commands.ts'
 import { configOf, settings } from './config.ts'
 import { initialiseZoneMaster } from './initialise.ts'
 import { ZoneMaster } from './zone-master.ts'
@@ -12,5 +13,7 @@ await runProgram({
       const { incarnation } = initialiseZoneMaster(configOf(given))
       process.stdout.write(`initialised, incarnation ${incarnation.number}\n`)
     },
+    backup: backUpCommand,
+    restore: restoreCommand,
   },
 })

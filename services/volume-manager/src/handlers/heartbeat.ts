@@ -74,10 +74,14 @@ function bringsNews({ view, config }: Cell, beat: Heartbeat): boolean {
   return false
 }
 
+const TABLE_IS_OLDER =
+  'The table is older than the disks: no volume is made until it is rebuilt (kura rebuild).'
+
 /** A disk that obeyed a higher epoch than the table's has seen a newer table. */
 function checkEpoch({ table, alarms }: Cell, beat: Heartbeat): void {
   if (beat.epoch <= table.epoch) return
   const { diskUuid, epoch } = beat
   const sentence = `Disk ${diskUuid} obeyed epoch ${epoch}; the table is at ${table.epoch}.`
-  alarms.raise('table-older-than-disks', `${sentence} The table is older than the disks.`)
+  alarms.raise('table-older-than-disks', `${sentence} ${TABLE_IS_OLDER}`)
+  table.ids.hold(sentence)
 }

@@ -4,6 +4,7 @@
  */
 import {
   composeId,
+  KuraError,
   parseBucketId,
   parseExtentId,
   parseOrderId,
@@ -24,10 +25,24 @@ export class IdIssuer {
   readonly #cellId: CellId
   #next = 0
   #limit = 0
+  #holdReason: string | undefined
 
   constructor(options: { readonly transactions: TableTransactions; readonly cellId: CellId }) {
     this.#transactions = options.transactions
     this.#cellId = options.cellId
+  }
+
+  /** Why no ids are issued; undefined while they are. */
+  get holdReason(): string | undefined {
+    return this.#holdReason
+  }
+
+  /**
+   * Issues nothing more under this leadership: some disk has seen a newer table, whose ids this
+   * one would issue again. An operator answers, with the rebuild of the table.
+   */
+  hold(reason: string): void {
+    this.#holdReason = reason
   }
 
   nextVolumeId(): VolumeId {
@@ -48,6 +63,11 @@ export class IdIssuer {
 
   /** REQUIRES: no transaction is open, because a new block may have to be reserved. */
   #issue(): number {
+    if (this.#holdReason !== undefined) {
+      throw new KuraError('state-conflict', `no ids are issued: ${this.#holdReason}`, {
+        hint: 'rebuild the replication table: see `kura rebuild`',
+      })
+    }
     if (this.#next >= this.#limit) {
       this.#next = this.#transactions.reserveCounters(ID_BLOCK_COUNT)
       this.#limit = this.#next + ID_BLOCK_COUNT

@@ -4,14 +4,18 @@
  */
 import { join } from 'node:path'
 import type { CellId, PocketId, Random, ZoneId } from '@kura/core'
-import { initialiseDatabase, openDatabase, type Genesis, type KuraDatabase } from '@kura/database'
+import {
+  initialiseDatabase,
+  openDatabase,
+  type DatabaseIdentity,
+  type Genesis,
+  type KuraDatabase,
+} from '@kura/database'
 import { DiskRows } from './disk-rows.ts'
 import { IdIssuer } from './id-issuer.ts'
 import { MIGRATIONS } from './schema.ts'
 import { TableTransactions } from './table-transactions.ts'
 import { VolumeRows } from './volume-rows.ts'
-
-const FILE_NAME = 'replication-table.sqlite'
 
 export interface TablePlace {
   readonly dataDir: string
@@ -24,19 +28,24 @@ export interface TablePlace {
 
 /** Genesis. Throws `already-initialised`. Durable: the table and its directory. */
 export function initialiseReplicationTable(place: TablePlace, random: Random): Genesis {
-  const path = join(place.dataDir, FILE_NAME)
-  return initialiseDatabase({ path, genesis: identityOf(place), random, migrations: MIGRATIONS })
+  const path = tablePath(place.dataDir)
+  return initialiseDatabase({ path, genesis: tableIdentity(place), random, migrations: MIGRATIONS })
 }
 
 /** Throws `genesis-missing`, `identity-mismatch`, and `locked` while another process owns it. */
 export function openReplicationDatabase(place: TablePlace): KuraDatabase {
-  const path = join(place.dataDir, FILE_NAME)
+  const path = tablePath(place.dataDir)
   const { verify = false } = place
-  return openDatabase({ path, expected: identityOf(place), migrations: MIGRATIONS, verify })
+  return openDatabase({ path, expected: tableIdentity(place), migrations: MIGRATIONS, verify })
 }
 
-function identityOf({ pocket, zone, cellId }: TablePlace) {
-  return { pocket, zone, cellId, kind: 'replication-table' } as const
+export function tablePath(dataDir: string): string {
+  return join(dataDir, 'replication-table.sqlite')
+}
+
+export function tableIdentity(place: Omit<TablePlace, 'dataDir'>): DatabaseIdentity {
+  const { pocket, zone, cellId } = place
+  return { pocket, zone, cellId, kind: 'replication-table' }
 }
 
 export class ReplicationTable {

@@ -22,6 +22,8 @@ import { Worker } from '@kura/runtime'
 import type { Cell } from '../cell.ts'
 import type { ExtentReport } from '../extent-report.ts'
 
+const BORN_IN_NEWER =
+  'It was born in a newer table: no volume is made until this one is rebuilt (kura rebuild).'
 /** Disks that could not be compared are tried again at this pace. */
 const INTERVAL_MS = 1_000
 
@@ -126,8 +128,9 @@ export class DiskReconciler {
     const { extentId } = report
     if (table.volumes.knowsExtent(extentId)) return
     const isNewer = splitId(extentId).tableIncarnation > table.transactions.incarnation.number
-    const why = isNewer ? 'It was born in a newer table.' : 'It is kept as it is.'
+    const why = isNewer ? BORN_IN_NEWER : 'It is kept as it is.'
     const sentence = `Disk ${diskUuid} has extent ${extentId}, which the table does not know.`
+    if (isNewer) table.ids.hold(sentence)
     if (alarms.raise(`extent-unknown-${extentId}`, `${sentence} ${why}`)) {
       logger.error({ diskUuid, extentId }, 'extent unknown to the table')
     }

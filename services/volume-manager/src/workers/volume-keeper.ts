@@ -85,7 +85,7 @@ export class VolumeKeeper {
 
   #carryOut(plan: VolumePlan): void {
     const { table, reports, wake, logger } = this.#cell
-    for (const disks of plan.create) this.#create(disks)
+    if (table.ids.holdReason === undefined) for (const disks of plan.create) this.#create(disks)
     for (const { volumeId, reason } of plan.close) {
       table.volumes.markClosing(volumeId, reason)
       if (reason === 'reported') reports.noteReportClose()
