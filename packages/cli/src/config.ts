@@ -51,7 +51,6 @@ export function readSettings(
   })
 }
 
-/** Throws `setting-invalid` where there is no server to ask. */
 /** What the environment says of the terminal; see no-color.org. */
 export function readTerminalWishes(env: NodeJS.ProcessEnv = process.env): {
   readonly canDraw: boolean
@@ -61,6 +60,13 @@ export function readTerminalWishes(env: NodeJS.ProcessEnv = process.env): {
   return { canDraw, wantsColor: canDraw && (env['NO_COLOR'] ?? '') === '' }
 }
 
+/** Whether the environment speaks of a service: `KURA_BLOCK_INDEX_…`. */
+export function hasSettingsOf(service: string, env: NodeJS.ProcessEnv = process.env): boolean {
+  const prefix = `KURA_${service.replaceAll('-', '_').toUpperCase()}_`
+  return Object.keys(env).some((name) => name.startsWith(prefix))
+}
+
+/** Throws `setting-invalid` where there is no server to ask. */
 export function requireServers(settings: Settings): readonly string[] {
   if (settings.servers.length > 0) return settings.servers
   throw zoneUnknown('--server HOST:PORT or KURA_SERVER')

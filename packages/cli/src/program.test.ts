@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { readSettings } from './config.ts'
+import { hasSettingsOf, readSettings } from './config.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { runCommandLine } from './program.ts'
 import { KuraError } from '@kura/core'
@@ -40,6 +40,9 @@ const COMMANDS = [
   ['extent', 'verify'],
   ['config', 'check'],
   ['config', 'show'],
+  ['rebuild'],
+  ['backup'],
+  ['restore'],
 ]
 
 it('every command has help with examples', async () => {
@@ -129,4 +132,37 @@ it('exit codes tell apart what a script must tell apart', () => {
   expect(exitCodeOf(new KuraError('hash-mismatch', ''))).toBe(1)
   expect(exitCodeOf(new KuraError('cancelled', ''))).toBe(130)
   expect(exitCodeOf(new Error('bug'))).toBe(1)
+})
+
+it('only a store of the verb is rebuilt, backed up or restored', async () => {
+  for (const args of [
+    ['rebuild', 'zone-registry'],
+    ['backup', 'extents', join(root, 'new')],
+    ['restore', 'frontend', root],
+  ]) {
+    const { code, err } = await run(...args)
+    expect(code).toBe(2)
+    expect(err).toContain('stores are block-index, replication-table')
+  }
+})
+
+it('a zone with several owners of a store asks which one is meant', async () => {
+  mkdirSync(join(root, 'config'))
+  for (const cell of [1, 2]) {
+    writeFileSync(join(root, 'config', `volume-manager-${cell}-1.toml`), '')
+  }
+  const endpoints = join(root, 'endpoints.json')
+  writeFileSync(
+    endpoints,
+    JSON.stringify({ pocket: 'p', zone: 'z', block: 'h:1', zoneMaster: 'h:2' }),
+  )
+  const { code, err } = await run('rebuild', 'replication-table', '--endpoints', endpoints)
+  expect(code).toBe(2)
+  expect(err).toContain('the zone here has 2 of volume-manager')
+  expect(err).toContain(`--config ${join(root, 'config', 'volume-manager-2-1.toml')}`)
+})
+
+it('variables of a service say that no zone near by is meant', () => {
+  expect(hasSettingsOf('block-index', { KURA_BLOCK_INDEX_DATA_DIR: '/srv/index' })).toBe(true)
+  expect(hasSettingsOf('block-index', { KURA_ZONE: 'a', KURA_FRONTEND_ZONE: 'a' })).toBe(false)
 })

@@ -13,6 +13,13 @@ import { extentVerifyCommand, EXTENT_VERIFY_HELP } from './commands/extent-verif
 import { getCommand, GET_HELP } from './commands/get.ts'
 import { locateCommand, LOCATE_HELP } from './commands/locate.ts'
 import { repairCommand, REPAIR_HELP } from './commands/repair.ts'
+import {
+  BACKUP_HELP,
+  offlineCommand,
+  REBUILD_HELP,
+  RESTORE_HELP,
+  type OfflineCommand,
+} from './commands/offline.ts'
 import { putCommand, PUT_HELP } from './commands/put.ts'
 import { statCommand, STAT_HELP } from './commands/stat.ts'
 import { statusCommand, STATUS_HELP } from './commands/status.ts'
@@ -97,6 +104,7 @@ function buildProgram(terminal: Terminal, run: Run): Command {
   addOperatorCommands(program, run)
   addExtentCommands(program, run)
   addConfigCommands(program, run)
+  addOfflineCommands(program, run)
   return program
 }
 
@@ -262,6 +270,48 @@ function addConfigCommands(program: Command, run: Run): void {
   }
   add('check', { summary: 'say whether settings are valid', help: CONFIG_CHECK_HELP })
   add('show', { summary: 'show every setting, its value and its source', help: CONFIG_SHOW_HELP })
+}
+
+function addOfflineCommands(program: Command, run: Run): void {
+  interface Given extends Pick<OfflineCommand, 'apply' | 'config' | 'endpoints'> {
+    readonly leaveOutUnreadable?: boolean
+  }
+  type Verb = OfflineCommand['verb']
+  const add = (verb: Verb, texts: { readonly summary: string; readonly help: string }): Command =>
+    program
+      .command(verb)
+      .summary(texts.summary)
+      .description(`${texts.summary.charAt(0).toUpperCase()}${texts.summary.slice(1)}.`)
+      .argument('<store>', 'block-index, replication-table or zone-registry')
+      .option('--config <file>', 'settings file of the service that owns the store')
+      .addHelpText('after', texts.help)
+  const addApply = (command: Command): Command =>
+    command
+      .option('--apply', 'do it; without this it is only looked at')
+      .option('--leave-out-unreadable', 'go on without what cannot be read now')
+  const start = (verb: Verb, command: Command, store: string, folder?: string): Promise<void> => {
+    const {
+      config,
+      endpoints,
+      apply,
+      leaveOutUnreadable: leaveOut,
+    }: Given = command.optsWithGlobals()
+    const offline = { verb, store, folder, config, endpoints, apply, leaveOut }
+    return run(command, (context) => offlineCommand(context, offline))
+  }
+  addApply(
+    add('rebuild', { summary: 'make a lost store anew from the extents', help: REBUILD_HELP }),
+  ).action((store: string, _options: object, command: Command) => start('rebuild', command, store))
+  add('backup', { summary: 'copy a store while its service works', help: BACKUP_HELP })
+    .argument('<folder>', 'a new folder for the copy')
+    .action((store: string, folder: string, _options: object, command: Command) =>
+      start('backup', command, store, folder),
+    )
+  addApply(add('restore', { summary: 'put a backup in the place of a store', help: RESTORE_HELP }))
+    .argument('<folder>', 'the folder of the backup')
+    .action((store: string, folder: string, _options: object, command: Command) =>
+      start('restore', command, store, folder),
+    )
 }
 
 function contextOf(

@@ -10,7 +10,7 @@ import { tableIdentity } from './store/replication-table.ts'
 
 type Given = ProgramArguments<typeof settings.shape>
 
-const FLAGS = ['apply', 'leave-out-missing'] as const
+const FLAGS = ['apply', 'leave-out-unreadable'] as const
 
 /** `volume-manager rebuild`: from the extents alone. */
 export async function rebuildCommand(program: Given): Promise<void> {
@@ -65,7 +65,7 @@ async function runRebuild(
     ...{ config, coordinator, clock, random, signal: program.signal, from: given.from },
     tell: (line) => process.stderr.write(`${line}\n`),
     apply: given.flags.apply,
-    leaveOutMissing: given.flags['leave-out-missing'],
+    leaveOutUnreadable: given.flags['leave-out-unreadable'],
   })
   await coordinator.close()
   printReceipt(receipt)

@@ -101,6 +101,7 @@ class Zone {
         fenceBucket: refuse,
         readFeed: refuse,
         getIndexStatus: refuse,
+        backUp: async function* () {},
         ...handlers,
       }),
     )
@@ -285,6 +286,9 @@ it('locate joins the row of the index with the placement of the table', async ()
       },
       getCellStatus: refuse,
       repairCell: refuse,
+      closeVolumes: refuse,
+      trustIndex: refuse,
+      backUp: async function* () {},
     }),
   )
   await sleep(1_000)

@@ -1,10 +1,9 @@
 /** `kura config check|show`: the settings of services, as their own programs read them. */
-import { existsSync, readdirSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
 import { KuraError, type MemberKind } from '@kura/core'
 import type { CommandContext } from '../context.ts'
 import { EXIT } from '../exit-code.ts'
 import { runServiceProgram, SERVICES } from '../service-programs.ts'
+import { findZoneFiles, serviceOfFile } from '../settings-files.ts'
 import { printLine } from '../terminal.ts'
 
 const ABOUT = `
@@ -72,7 +71,7 @@ function findTargets(given: {
   readonly options: ConfigOptions
 }): readonly Target[] {
   const { targets, options } = given
-  const found = targets.length === 0 ? findZoneFiles(options.endpoints) : targets.map(parseTarget)
+  const found = targets.length === 0 ? zoneTargets(options.endpoints) : targets.map(parseTarget)
   if (options.config === undefined) return found
   const [only, ...others] = found
   if (only === undefined || others.length > 0 || only.file !== undefined) {
@@ -83,6 +82,14 @@ function findTargets(given: {
   return [{ ...only, file: options.config }]
 }
 
+function zoneTargets(endpoints: string | undefined): readonly Target[] {
+  const found = findZoneFiles(endpoints)
+  if (found !== undefined) return found
+  throw new KuraError('setting-invalid', 'there is no local zone here or in a folder above', {
+    hint: 'name a service or a settings file',
+  })
+}
+
 function parseTarget(text: string): Target {
   const service = SERVICES.find((name) => name === text)
   if (service !== undefined) return { label: text, service, file: undefined }
@@ -91,41 +98,6 @@ function parseTarget(text: string): Target {
   throw new KuraError('invalid-argument', `${text} is no service and no file named after one`, {
     hint: `services are ${SERVICES.join(', ')}; for any other file name: SERVICE --config FILE`,
   })
-}
-
-/** `storage-node` for `some/where/storage-node-1-3.toml`. */
-function serviceOfFile(path: string): MemberKind | undefined {
-  const name = /^([a-z-]+?)(-\d+)*\.toml$/.exec(basename(path))?.[1]
-  return SERVICES.find((service) => service === name)
-}
-
-/** The files that the launcher wrote, whether the zone runs or not. */
-function findZoneFiles(endpoints: string | undefined): readonly Target[] {
-  const folder = findZoneFolder(endpoints)
-  if (folder === undefined) {
-    throw new KuraError('setting-invalid', 'there is no local zone here or in a folder above', {
-      hint: 'name a service or a settings file',
-    })
-  }
-  return readdirSync(folder)
-    .sort()
-    .flatMap((name) => {
-      const service = serviceOfFile(name)
-      const label = name.replace(/\.toml$/, '')
-      return service === undefined ? [] : [{ label, service, file: join(folder, name) }]
-    })
-}
-
-function findZoneFolder(endpoints: string | undefined): string | undefined {
-  if (endpoints !== undefined) return ifThere(join(dirname(endpoints), 'config'))
-  for (let folder = process.cwd(); ; folder = dirname(folder)) {
-    const found = ifThere(join(folder, '.kura', 'config'))
-    if (found !== undefined || folder === dirname(folder)) return found
-  }
-}
-
-function ifThere(path: string): string | undefined {
-  return existsSync(path) ? path : undefined
 }
 
 /** `--scrub-period-ms=5` for `scrub_period_ms=5`. */

@@ -130,6 +130,7 @@ export class FakeZone implements AsyncDisposable {
         fenceBucket: notHere,
         readFeed: notHere,
         getIndexStatus: async () => await Promise.resolve({ rowCount: 0n }),
+        backUp: async function* () {},
       }),
     )
     await this.startVolumeManager()
@@ -143,6 +144,7 @@ export class FakeZone implements AsyncDisposable {
         explainBlock: notHere,
         verifyDisk: notHere,
         repairZone: notHere,
+        backUp: async function* () {},
       }),
     )
   }
@@ -153,6 +155,9 @@ export class FakeZone implements AsyncDisposable {
         heartbeat: notHere,
         getCellStatus: notHere,
         repairCell: notHere,
+        closeVolumes: notHere,
+        trustIndex: notHere,
+        backUp: async function* () {},
         watchCellMap: (_request, context) => this.#cellMaps(context.signal),
         reportFailure: async (request) => {
           this.reports.push(request)

@@ -46,6 +46,9 @@ export class ListeningManager {
       getPlacements: refuse,
       getCellStatus: refuse,
       repairCell: refuse,
+      closeVolumes: refuse,
+      trustIndex: refuse,
+      backUp: async function* () {},
       // eslint-disable-next-line require-yield
       watchCellMap: async function* () {
         await refuse()

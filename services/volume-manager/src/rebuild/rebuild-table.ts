@@ -47,7 +47,7 @@ export interface RebuildTableOptions {
   /** False: only look. */
   readonly apply: boolean
   /** Go on without disks that should be there. */
-  readonly leaveOutMissing: boolean
+  readonly leaveOutUnreadable: boolean
   /** Folder of a backup that stands for what the disks do not contradict. */
   readonly from?: string | undefined
 }
@@ -175,7 +175,7 @@ function readVolumes(database: KuraDatabase, table: ReplicationTable): readonly 
 /** Blocks whose copies all lie on disks that are left out have no place until another run. */
 function refuseMissing(
   found: Pick<RebuildTableReceipt, 'silentNodes' | 'missingDisks' | 'disks'>,
-  { leaveOutMissing }: RebuildTableOptions,
+  { leaveOutUnreadable }: RebuildTableOptions,
 ): void {
   if (found.disks === 0) {
     throw new KuraError('unavailable', 'no storage node of this cell answers', {
@@ -183,9 +183,9 @@ function refuseMissing(
     })
   }
   const missing = [...found.silentNodes.map((id) => `node ${id}`), ...found.missingDisks]
-  if (missing.length === 0 || leaveOutMissing) return
+  if (missing.length === 0 || leaveOutUnreadable) return
   throw new KuraError('unavailable', `missing: ${missing.slice(0, 10).join(', ')}`, {
-    hint: 'start these nodes; --leave-out-missing goes on without what only they have',
+    hint: 'start these nodes; --leave-out-unreadable goes on without what only they have',
   })
 }
 

@@ -249,7 +249,7 @@ export class TestCell implements AsyncDisposable {
       getIndexStatus: async () =>
         await Promise.resolve({ incarnation: { number: 1, random: '0123456789abcdef' } }),
       ...{ locateBlock: refuse, confirmBlock: refuse, recordBlock: refuse },
-      ...{ fenceBucket: refuse, readFeed: refuse },
+      ...{ fenceBucket: refuse, readFeed: refuse, backUp: refuse },
     })
     const rpc = await server.listen('127.0.0.1:0')
     await this.#coordinator.announce({ kind: 'block-index', id: '1', addresses: { rpc } })
@@ -271,6 +271,7 @@ export class TestCell implements AsyncDisposable {
       },
       ...{ watchZoneMap: refuse, getZoneStatus: refuse, locateCopies: refuse },
       ...{ setCellWeight: refuse, verifyDisk: refuse, explainBlock: refuse, repairZone: refuse },
+      ...{ setCellWeight: refuse, verifyDisk: refuse, explainBlock: refuse, backUp: refuse },
     })
     const rpc = await server.listen('127.0.0.1:0')
     await this.#coordinator.announce({ kind: 'zone-master', id: '1', addresses: { rpc } })

@@ -1,0 +1,20 @@
+import { KuraError, type MemberKind } from '@kura/core'
+
+const SERVICES: Readonly<Record<string, MemberKind>> = {
+  'block-index': 'block-index',
+  'replication-table': 'volume-manager',
+  'zone-registry': 'zone-master',
+}
+
+/** A lost registry needs no rebuild: cells and disks register again with their next reports. */
+const REBUILT_STORES = ['block-index', 'replication-table']
+
+/** The service that owns a store. Throws `invalid-argument`. */
+export function ownerOfStore(store: string, verb: 'rebuild' | 'backup' | 'restore'): MemberKind {
+  const stores = verb === 'rebuild' ? REBUILT_STORES : Object.keys(SERVICES)
+  const service = SERVICES[store]
+  if (service !== undefined && stores.includes(store)) return service
+  throw new KuraError('invalid-argument', `there is no store ${store} to ${verb}`, {
+    hint: `stores are ${stores.join(', ')}`,
+  })
+}
