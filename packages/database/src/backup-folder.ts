@@ -126,7 +126,7 @@ async function digestFile(path: string): Promise<{ sizeBytes: number; sha256: st
 
 async function digestInto(digest: Hash, file: FileHandle): Promise<number> {
   const buffer = Buffer.alloc(READ_BYTES)
-  for (let sizeBytes = 0; ; ) {
+  for (let sizeBytes = 0; ;) {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, sizeBytes)
     if (bytesRead === 0) return sizeBytes
     digest.update(buffer.subarray(0, bytesRead))

@@ -1,11 +1,5 @@
 /** What a backup says of itself: one line of JSON beside the copy of the database. */
-import {
-  KuraError,
-  parseCellId,
-  parsePocketId,
-  parseZoneId,
-  type Incarnation,
-} from '@kura/core'
+import { KuraError, parseCellId, parsePocketId, parseZoneId, type Incarnation } from '@kura/core'
 import { parseKind, type DatabaseIdentity } from './genesis.ts'
 
 const FORMAT_VERSION = 1

@@ -99,7 +99,7 @@ export function readGenesis(connection: Database.Database): Genesis {
       : connection.prepare<[], GenesisRow>('select * from genesis where id = 1').get()
   if (row === undefined) {
     throw new KuraError('genesis-missing', 'the database has no genesis row', {
-      hint: 'a new service runs `init` once; a lost database is rebuilt or restored: see `kura rebuild`',
+      hint: 'a new service runs `init` once; for a lost database see `kura rebuild`',
     })
   }
   return parseGenesis(row)

@@ -35,7 +35,7 @@ export function openDatabase(options: OpenDatabaseOptions): KuraDatabase {
   if (!existsSync(options.path)) {
     throw new KuraError('genesis-missing', 'there is no database', {
       details: { path: options.path },
-      hint: 'a new service runs `init` once; a lost database is rebuilt or restored: see `kura rebuild`',
+      hint: 'a new service runs `init` once; for a lost database see `kura rebuild`',
     })
   }
   readFromMedium(options.path)

@@ -37,7 +37,9 @@ export function moveAside(path: string): string | undefined {
 /** Numbers of the folders that hold a database of this name, ascending. */
 function foldersOf(path: string): readonly number[] {
   if (!existsSync(dirname(path))) return []
-  return numbersIn(path).filter((number) => existsSync(join(folderPath(path, number), basename(path))))
+  return numbersIn(path).filter((number) =>
+    existsSync(join(folderPath(path, number), basename(path))),
+  )
 }
 
 function numbersIn(path: string): readonly number[] {

@@ -80,7 +80,7 @@ export class IndexFiller {
     const origins = new OriginTable(backup)
     for (const origin of origins.all()) OriginTable.register(this.#database, origin)
     const rows = new BlockTable(backup, origins)
-    for (let after: BlockHash | undefined; ; ) {
+    for (let after: BlockHash | undefined; ;) {
       const page = rows.page({ after, limit: ROWS_MAX })
       if (page.length === 0) break
       this.#write((batch) => {

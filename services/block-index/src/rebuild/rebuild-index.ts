@@ -68,8 +68,6 @@ export interface RebuildIndexReceipt {
   readonly replacedFolder?: string | undefined
 }
 
-
-
 /**
  * Throws `locked` while the index runs, `unavailable` where a cell or a volume cannot be read and
  * is not to be left out; then everything is as it was. Durable, where applied: the new index.
@@ -169,7 +167,7 @@ async function fill(
   return { partialBuckets, unreadableBuckets }
 }
 
-/** A row that is missing makes the index deny a block that is stored: never without being told to. */
+/** A missing row makes the index deny a block that is stored: never without being told to. */
 function refuseUnreadable(buckets: readonly BucketId[], options: RebuildIndexOptions): void {
   if (buckets.length === 0 || options.leaveOutUnreadable) return
   throw new KuraError('unavailable', `${buckets.length} volumes cannot be read now`, {

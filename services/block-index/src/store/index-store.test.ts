@@ -51,7 +51,12 @@ const ENGINES: readonly Engine[] = [
         expected: databaseIdentity(PLACE),
         migrations: MIGRATIONS,
       })
-      return new SqliteIndexStore({ database, clock, random: new SeededRandom(1), tMinMs: T_MIN_MS })
+      return new SqliteIndexStore({
+        database,
+        clock,
+        random: new SeededRandom(1),
+        tMinMs: T_MIN_MS,
+      })
     },
   },
 ]

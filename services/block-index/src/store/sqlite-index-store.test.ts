@@ -44,7 +44,13 @@ async function open(events: IndexStoreEvents = {}): Promise<void> {
     expected: databaseIdentity(PLACE),
     migrations: MIGRATIONS,
   })
-  store = new SqliteIndexStore({ database, clock, random: new SeededRandom(1), tMinMs: 1000, events })
+  store = new SqliteIndexStore({
+    database,
+    clock,
+    random: new SeededRandom(1),
+    tMinMs: 1000,
+    events,
+  })
   const gate = store.createGate(BUCKET)
   await clock.advance(2)
   await gate
@@ -179,14 +185,15 @@ function putUntilMark(mark: 'index.commit.before' | 'index.commit.after'): void 
     import { subscribe } from 'node:diagnostics_channel'
     import { createHash } from 'node:crypto'
     import { openDatabase } from '@kura/database'
-    import { SystemClock } from '@kura/runtime'
+    import { SystemClock, SystemRandom } from '@kura/runtime'
     import { databaseIdentity, databasePath, MIGRATIONS } from './src/store/schema.ts'
     import { SqliteIndexStore } from './src/store/sqlite-index-store.ts'
     const [directory, mark] = process.argv.slice(1)
     const expected = databaseIdentity({ pocket: 'local', zone: 'a' })
     const path = databasePath(directory)
     const database = openDatabase({ path, expected, migrations: MIGRATIONS })
-    const store = new SqliteIndexStore({ database, clock: new SystemClock(), random: new SeededRandom(1), tMinMs: 1000 })
+    const [clock, random] = [new SystemClock(), new SystemRandom()]
+    const store = new SqliteIndexStore({ database, clock, random, tMinMs: 1000 })
     const put = (text) => {
       setTimeout(() => {}, 1000) // the store's own timers do not keep a process alive
       const hash = createHash('sha256').update(text).digest('hex')

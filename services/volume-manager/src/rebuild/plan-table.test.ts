@@ -148,7 +148,11 @@ it('what was open in an older table is closing, or closed as the disks have it',
 
 it('volumes on disks out of reach stay in the table', () => {
   const closed = knownVolume()
-  const open = knownVolume({ volumeId: parseVolumeId(8), bucketId: parseBucketId(10), state: 'open' })
+  const open = knownVolume({
+    volumeId: parseVolumeId(8),
+    bucketId: parseBucketId(10),
+    state: 'open',
+  })
   const born = knownVolume({
     ...{ volumeId: parseVolumeId(6), bucketId: parseBucketId(5), state: 'creating' },
   })

@@ -30,12 +30,12 @@ export interface TablePlan {
   readonly unseenVolumes: readonly VolumeId[]
 }
 
-export function planTable(
-  disks: readonly FoundDisk[],
-  known: readonly Volume[] = [],
-): TablePlan {
+export function planTable(disks: readonly FoundDisk[], known: readonly Volume[] = []): TablePlan {
   const contradicted: FoundExtent[] = []
-  const groups = chooseIdentities(disks.flatMap(({ extents }) => extents), contradicted)
+  const groups = chooseIdentities(
+    disks.flatMap(({ extents }) => extents),
+    contradicted,
+  )
   const knownById = new Map(known.map((volume) => [volume.volumeId, volume]))
   const volumes = groups.map((extents) => {
     const [{ volumeId }] = extents

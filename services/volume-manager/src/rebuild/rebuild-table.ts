@@ -22,11 +22,7 @@ import { holdElection } from '@kura/coordination'
 import { DatabaseReplacement, readBackup, type KuraDatabase } from '@kura/database'
 import type { VolumeManagerConfig } from '../config.ts'
 import type { DiskRecord } from '../store/disk-rows.ts'
-import {
-  ReplicationTable,
-  tableIdentity,
-  tablePath,
-} from '../store/replication-table.ts'
+import { ReplicationTable, tableIdentity, tablePath } from '../store/replication-table.ts'
 import { MIGRATIONS } from '../store/schema.ts'
 import type { FoundDisk } from './found-disk.ts'
 import { listUnderReplicated, planTable, type TablePlan } from './plan-table.ts'
@@ -163,7 +159,7 @@ function readVolumes(database: KuraDatabase, table: ReplicationTable): readonly 
     'select volume_id from volumes where volume_id > ? order by volume_id limit ?',
   )
   const volumes: Volume[] = []
-  for (let after = 0; ; ) {
+  for (let after = 0; ;) {
     const ids = page.all(after, PAGE_VOLUMES).map(({ volume_id: volumeId }) => volumeId)
     volumes.push(...ids.map((id) => table.volumes.get(id)).filter((volume) => volume !== undefined))
     const last = ids.at(-1)
