@@ -310,3 +310,24 @@ test('the first trusted incarnation of the index stands', () => {
   reopen()
   expect(lead().transactions.trustedIndexIncarnation()).toEqual(incarnation)
 })
+
+test('a copy taken out of force is missed where copies are counted', () => {
+  const table = lead()
+  const volumeId = insert(table)
+  table.volumes.markOpen(volumeId)
+  table.volumes.markClosing(volumeId, 'full')
+  close(table, volumeId, ['in-force', 'in-force', 'in-force'])
+  const extentId = table.volumes.get(volumeId)?.extents[0]?.extentId
+  if (extentId === undefined) throw new Error('three extents')
+  table.volumes.takeOutOfForce({ volumeId, extentId })
+  expect(table.volumes.underReplicatedCount()).toBe(1)
+  expect(table.volumes.get(volumeId)?.extents[0]).toMatchObject({ state: 'source', lengthBytes: 0 })
+})
+
+test('a table that disks have outlived issues no ids', () => {
+  const { ids } = lead()
+  ids.nextExtentId()
+  ids.hold('a disk has seen a newer table')
+  expect(codeOf(() => ids.nextExtentId())).toBe('state-conflict')
+  expect(lead().ids.holdReason).toBeUndefined()
+})

@@ -316,6 +316,18 @@ export class VolumeRows {
     })
   }
 
+  /** A copy that proved not to be what the table says is kept as a source. Durable. */
+  takeOutOfForce(extent: { readonly volumeId: VolumeId; readonly extentId: ExtentId }): void {
+    this.#transactions.write((version) => {
+      this.#requireState(extent.volumeId, 'closed')
+      this.#requireOrder(extent.volumeId, undefined)
+      const { volumeId, extentId } = extent
+      this.#statements.setExtent.run('source', 0, extentId, volumeId)
+      this.#statements.countCopies.run(volumeId, volumeId)
+      this.#statements.touch.run(version, volumeId)
+    })
+  }
+
   #transition(
     volumeId: VolumeId,
     states: { readonly from: VolumeState; readonly to: VolumeState },

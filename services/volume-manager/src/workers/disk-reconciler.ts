@@ -6,6 +6,9 @@
  * - What is in force but missing or unlike the table is evidence for a repair.
  * - What is left unsealed of an extent out of force is sealed with the records it has, which gives
  *   back the space that was allocated for more and lets the scrubber check it.
+ * - A copy in force that the disk does not have, or has with other records, is out of force while
+ *   another copy is left: it is the disk of an older time, a partial copy, or damaged. It is a
+ *   source from then on, so that it is missed where copies are counted, and readmitted when equal.
  * - An extent that the table does not know is alarmed and left alone: deleting is never the answer
  *   to not knowing.
  */
@@ -82,13 +85,15 @@ export class DiskReconciler {
   async #reconcile(diskUuid: DiskUuid): Promise<void> {
     const { nodes, signal, wake, logger, evidence } = this.#cell
     await nodes.announceEpoch(diskUuid, { signal })
+    // Before the list, so that nothing is missed that was only put in force meanwhile.
+    const expected = this.#closedInForce(diskUuid)
     const reports = await nodes.listExtents(diskUuid, { signal })
-    // The table is read after the list, so that an extent born meanwhile is known.
+    // The table is read again after the list, so that an extent born meanwhile is known.
     const held = new Map(reports.map((report) => [report.extentId, report]))
     for (const report of reports) this.#checkKnown(diskUuid, report)
     const found = { unsound: [] as ExtentId[], differing: [] as VolumeId[] }
     for (const volume of this.#cell.table.volumes.onDisk(diskUuid, 'in-force')) {
-      found.unsound.push(...this.#checkInForce(diskUuid, volume, held))
+      found.unsound.push(...this.#checkInForce(diskUuid, volume, { held, expected }))
     }
     for (const volume of this.#cell.table.volumes.onDisk(diskUuid, 'source')) {
       const sources = await this.#readmitSources(diskUuid, volume, held)
@@ -136,26 +141,52 @@ export class DiskReconciler {
     }
   }
 
-  /** The extents that are not what the table says. */
+  #closedInForce(diskUuid: DiskUuid): ReadonlySet<ExtentId> {
+    const volumes = this.#cell.table.volumes.onDisk(diskUuid, 'in-force')
+    const closed = volumes.filter(({ state }) => state === 'closed')
+    const extents = closed.flatMap((volume) => extentsOn(volume, diskUuid, 'in-force'))
+    return new Set(extents.map(({ extentId }) => extentId))
+  }
+
+  /** The extents that stay in force although they are not what the table says. */
   #checkInForce(
     diskUuid: DiskUuid,
     volume: Volume,
-    held: ReadonlyMap<ExtentId, ExtentReport>,
+    seen: {
+      readonly held: ReadonlyMap<ExtentId, ExtentReport>
+      readonly expected: ReadonlySet<ExtentId>
+    },
   ): readonly ExtentId[] {
     const unsound: ExtentId[] = []
     if (volume.state !== 'closed') return unsound
     for (const { extentId } of extentsOn(volume, diskUuid, 'in-force')) {
-      const report = held.get(extentId)
+      const report = seen.held.get(extentId)
       const isWhole = report?.state === 'sealed' && report.digest === volume.digest
       if (isWhole) this.#cell.alarms.clear(`extent-unlike-${extentId}`)
-      else {
-        const found = report === undefined ? 'missing' : `${report.state}, with other records`
-        const sentence = `Extent ${extentId} on disk ${diskUuid} is in force, but ${found}.`
-        this.#cell.alarms.raise(`extent-unlike-${extentId}`, sentence)
-        unsound.push(extentId)
+      else if (seen.expected.has(extentId)) {
+        const isOut = this.#takeOutOfForce({ diskUuid, extentId }, volume, report)
+        if (!isOut) unsound.push(extentId)
       }
     }
     return unsound
+  }
+
+  /** Durable: the copy as a source; false where it is the last in force, or an order is at work. */
+  #takeOutOfForce(
+    { diskUuid, extentId }: { readonly diskUuid: DiskUuid; readonly extentId: ExtentId },
+    volume: Volume,
+    report: ExtentReport | undefined,
+  ): boolean {
+    const { table, alarms, logger } = this.#cell
+    const { volumeId } = volume
+    const found = report === undefined ? 'missing' : `${report.state}, with other records`
+    const sentence = `Extent ${extentId} on disk ${diskUuid} should be in force, but is ${found}.`
+    alarms.raise(`extent-unlike-${extentId}`, sentence)
+    const inForce = volume.extents.filter(({ state }) => state === 'in-force')
+    if (inForce.length < 2 || volume.orderId !== undefined) return false
+    table.volumes.takeOutOfForce({ volumeId, extentId })
+    logger.error({ diskUuid, volumeId, extentId, found }, 'copy taken out of force')
+    return true
   }
 
   async #readmitSources(
@@ -192,6 +223,7 @@ export class DiskReconciler {
     if (view.state(diskUuid) === 'suspect') return true
     const sealed =
       report.state === 'sealed' ? report : await nodes.sealExtent(place, digest, { signal })
+    this.#cell.alarms.clear(`extent-unlike-${place.extentId}`)
     if (isFull(table.volumes.get(volumeId))) {
       table.volumes.retireSource(volumeId, listed.extentId)
       logger.info({ ...place }, 'returning copy is equal; enough others are in force')

@@ -1,0 +1,252 @@
+/**
+ * Goal: a storage node never serves, and never initialises, what is not its disk as it left it.
+ * What it refuses stays byte for byte; what it accepts is compared with the extents in force.
+ *
+ * Method: real nodes on real directories, which are swapped, emptied, copied and set back while the
+ * node is down; blocks put before are got after each.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { KuraClient, ZoneMasterClient } from '@kura/client'
+import type { LocalService } from '@kura/local'
+import type { CellStatus } from '@kura/proto'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { hashOf, makeBlock, type TestBlock } from '../support/blocks.ts'
+import { startScenarioZone, type ScenarioZone } from '../support/scenario-zone.ts'
+
+const BLOCK_SIZE_BYTES = 60_000
+const PATIENCE = { timeout: 60_000, interval: 200 }
+/** A file system that is surely not the one that holds the zone. */
+const OTHER_DEVICE = '/dev/shm'
+
+let scenario: ScenarioZone
+let client: KuraClient
+let master: ZoneMasterClient
+const blocks: TestBlock[] = []
+
+beforeAll(async () => {
+  scenario = await startScenarioZone({ restarts: false, bucketSizeBytes: 16 * 1024 * 1024 })
+  const { pocket, zone, block, zoneMaster } = scenario.zone.endpoints
+  client = new KuraClient({ servers: [block], pocket, timeoutMs: 30_000 })
+  master = new ZoneMasterClient({ address: zoneMaster, pocket, zone })
+  await putBlocks('first', 20)
+})
+
+afterAll(async () => {
+  master.close()
+  await client.close()
+  await scenario[Symbol.asyncDispose]()
+})
+
+function node(osdId: number): LocalService {
+  return scenario.zone.service(`storage-node-1-${osdId}`)
+}
+
+async function putBlocks(seed: string, count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1) {
+    const block = makeBlock(`disk identity/${seed}/${index}`, BLOCK_SIZE_BYTES)
+    await client.put(block.bytes)
+    blocks.push(block)
+  }
+}
+
+async function expectAllReadable(): Promise<void> {
+  for (const { hash } of blocks) expect(hashOf(await client.get(hash))).toBe(hash)
+}
+
+async function cell(): Promise<CellStatus> {
+  const status = (await master.status()).cells[0]?.status
+  if (status === undefined) throw new Error('the zone master has not heard of the cell')
+  return status
+}
+
+async function start(service: LocalService): Promise<void> {
+  service.start()
+  await service.waitReady()
+}
+
+/** What `serve` says when it refuses to start. */
+async function refusal(service: LocalService, environment: NodeJS.ProcessEnv = {}) {
+  const { exitCode, stderr } = await service.run(['serve'], { environment })
+  expect(exitCode).toBe(1)
+  return stderr
+}
+
+function filesOf(folder: string): Readonly<Record<string, number>> {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  const files = names.filter((name) => !statSync(join(folder, name)).isDirectory())
+  return Object.fromEntries(files.map((name) => [name, statSync(join(folder, name)).size]))
+}
+
+function copyDisk(from: string, to: string): void {
+  execFileSync('cp', ['-a', '--sparse=always', from, to])
+}
+
+it('swapped disks are refused by both nodes, and served again in their places', async () => {
+  const [one, two] = [node(1), node(2)]
+  await Promise.all([one.kill(), two.kill()])
+  const swapped = async (): Promise<void> => {
+    await rename(one.dataDir, `${one.dataDir}.aside`)
+    await rename(two.dataDir, one.dataDir)
+    await rename(`${one.dataDir}.aside`, two.dataDir)
+  }
+  await swapped()
+  const before = filesOf(one.dataDir)
+  for (const service of [one, two]) expect(await refusal(service)).toContain('(identity-mismatch)')
+  expect(filesOf(one.dataDir)).toEqual(before)
+  await swapped()
+  await Promise.all([start(one), start(two)])
+  await expectAllReadable()
+})
+
+it('an empty disk and a missing mount point are refused, and nothing is made there', async () => {
+  const service = node(1)
+  await service.kill()
+  await rename(service.dataDir, `${service.dataDir}.away`)
+  await refusal(service)
+  expect(existsSync(service.dataDir)).toBe(false)
+  await mkdir(service.dataDir)
+  expect(await refusal(service)).toContain('(genesis-missing)')
+  expect(readdirSync(service.dataDir).filter((name) => name !== 'LOCK')).toEqual([])
+  await rm(service.dataDir, { recursive: true })
+  await rename(`${service.dataDir}.away`, service.dataDir)
+  await start(service)
+})
+
+it('a disk of another pocket, zone or node is refused', async () => {
+  const service = node(3)
+  await service.kill()
+  const prefix = 'KURA_STORAGE_NODE'
+  for (const [name, value] of [
+    [`${prefix}_POCKET`, 'another'],
+    [`${prefix}_ZONE`, 'b'],
+    [`${prefix}_CELL_ID`, '2'],
+    [`${prefix}_OSD_ID`, '9'],
+  ] as const) {
+    expect(await refusal(service, { [name]: value })).toContain('(identity-mismatch)')
+  }
+  await start(service)
+})
+
+it('genesis over a disk with data is refused, with or without its identity', async () => {
+  const service = node(3)
+  await service.kill()
+  const again = await service.run(['init'])
+  expect(again.stderr).toContain('(already-initialised)')
+  const identity = readFileSync(join(service.dataDir, 'IDENTITY'))
+  await rm(join(service.dataDir, 'IDENTITY'))
+  const over = await service.run(['init'])
+  expect(over.stderr).toContain('(state-conflict)')
+  expect(await refusal(service)).toContain('(genesis-missing)')
+  await writeFile(join(service.dataDir, 'IDENTITY'), identity)
+  await start(service)
+})
+
+it('a second process on one disk is refused, and the first goes on', async () => {
+  const free = '127.0.0.1:0'
+  const listeners = ['RPC', 'BLOCK', 'ADMIN'].map((name) => [
+    `KURA_STORAGE_NODE_${name}_ADDRESS`,
+    free,
+  ])
+  const said = await refusal(node(4), Object.fromEntries(listeners))
+  expect(said).toContain('(locked)')
+  await node(4).waitReady()
+  await expectAllReadable()
+})
+
+it('a copy of a disk on another device is not the disk', async () => {
+  const folder = await mkdtemp(join(OTHER_DEVICE, 'kura-identity-'))
+  try {
+    const service = node(4)
+    await service.kill()
+    const copy = join(folder, 'disk')
+    await mkdir(copy)
+    for (const name of ['IDENTITY', 'EPOCH']) copyDisk(join(service.dataDir, name), copy)
+    const said = await refusal(service, { KURA_STORAGE_NODE_DATA_DIR: copy })
+    expect(said).toContain('(identity-mismatch)')
+    await start(service)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+it('a disk set back to an older time serves, and its copies no longer count', async () => {
+  const service = node(5)
+  await service.kill()
+  const snapshot = `${service.dataDir}.snapshot`
+  copyDisk(service.dataDir, snapshot)
+  await start(service)
+  await expect.poll(async () => (await cell()).closingVolumes, PATIENCE).toBe(0n)
+  await putBlocks('after the snapshot', 40)
+  // Ends every volume that the disk takes part in, so that the table knows them closed.
+  await service.kill()
+  await start(service)
+  await expect.poll(async () => (await cell()).closingVolumes, PATIENCE).toBe(0n)
+  const before = (await cell()).underReplicatedCount
+
+  await service.kill()
+  await rename(service.dataDir, `${service.dataDir}.newer`)
+  await rename(snapshot, service.dataDir)
+  await start(service)
+  const alarms = async () => (await cell()).alarms.join(' ')
+  await expect.poll(alarms, PATIENCE).toContain('should be in force, but is')
+  await expect
+    .poll(async () => (await cell()).underReplicatedCount, PATIENCE)
+    .toBeGreaterThan(before)
+  await expectAllReadable()
+  await putBlocks('on the older disk', 5)
+
+  await service.kill()
+  await rm(service.dataDir, { recursive: true })
+  await rename(`${service.dataDir}.newer`, service.dataDir)
+  await start(service)
+  await expect.poll(alarms, PATIENCE).not.toContain('should be in force, but is')
+  await expectAllReadable()
+})
+
+it('a partly copied disk serves what is whole, and the rest is known to be missing', async () => {
+  const service = node(6)
+  await service.kill()
+  const extents = join(service.dataDir, 'extents')
+  const names = readdirSync(extents).filter((name) => name.endsWith('.extent'))
+  const bySize = names.toSorted(
+    (one, other) => statSync(join(extents, one)).size - statSync(join(extents, other)).size,
+  )
+  const [smallest = '', second = ''] = bySize
+  await rm(join(extents, smallest))
+  truncateSync(join(extents, second), 5_000)
+  await start(service)
+  const status = async () => {
+    const { alarms, damages } = await cell()
+    return [...alarms, ...damages.map(({ extentId }) => String(extentId))].join(' ')
+  }
+  await expect.poll(status, PATIENCE).toContain(smallest.replace('.extent', ''))
+  await expect.poll(status, PATIENCE).toContain(second.replace('.extent', ''))
+  await expectAllReadable()
+})
+
+it('a suspect disk stays suspect over restarts, until all of it was read from media', async () => {
+  const service = node(1)
+  await service.kill()
+  // As a process leaves it behind whose sync failed.
+  await writeFile(join(service.dataDir, 'SUSPECT'), 'a sync failed\n')
+  const suspects = async () => {
+    const { disks } = await cell()
+    return disks.filter(({ state }) => state === 'suspect').map(({ osdId }) => osdId)
+  }
+  for (let life = 0; life < 2; life += 1) {
+    service.start()
+    await expect.poll(() => service.readinessProblem(), PATIENCE).toContain('suspect')
+    await expect.poll(suspects, PATIENCE).toEqual([1])
+    await service.kill()
+  }
+  service.start()
+  await expect.poll(() => service.readinessProblem(), PATIENCE).toContain('suspect')
+  const diskUuid = (await cell()).disks.find(({ osdId }) => osdId === 1)?.diskUuid ?? ''
+  await expect.poll(async () => (await master.verifyDisk(diskUuid)).readmitted, PATIENCE).toBe(true)
+  await expect.poll(suspects, PATIENCE).toEqual([])
+  await service.waitReady()
+  expect(existsSync(join(service.dataDir, 'SUSPECT'))).toBe(false)
+})
