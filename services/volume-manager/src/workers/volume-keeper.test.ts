@@ -1,6 +1,6 @@
 // The keeper with a real leader over real gRPC: when volumes are opened, replaced and closed.
 import { afterEach, expect, test, vi } from 'vitest'
-import { isKuraError, KuraError, type Volume } from '@kura/core'
+import { composeId, isKuraError, KuraError, parseCellId, type Volume } from '@kura/core'
 import { VolumeManager } from '@kura/proto'
 import { createRpcClient } from '@kura/rpc'
 import { SeededRandom, temporaryDirectory } from '@kura/testkit'
@@ -256,6 +256,35 @@ test('an extent that the table does not know is alarmed and left alone', async (
     expect(cell.leader.cell.alarms.list().join()).toContain(String(stranger))
   }, PATIENCE_MS)
   expect(cell.disks[0]?.extent(stranger).state).toBe('open')
+})
+
+test('a leader whose disks have obeyed a newer one makes no volume until an operator acts', async () => {
+  const cell = await TestCell.start(await surroundings())
+  cleanUps.push(async () => await cell[Symbol.asyncDispose]())
+  for (const disk of cell.disks) disk.obey(99)
+  await cell.startLeader()
+  const { table, alarms } = cell.leader.cell
+  await vi.waitFor(() => {
+    expect(alarms.list().join()).toContain('The table is older than the disks')
+    expect(table.ids.holdReason).toContain('obeyed epoch 99')
+  }, PATIENCE_MS)
+  expect(cell.openVolumes()).toEqual([])
+  expect(() => table.ids.nextVolumeId()).toThrow(
+    expect.objectContaining({ code: 'state-conflict' }),
+  )
+})
+
+test('an extent born in a newer table stops the issue of ids', async () => {
+  const cell = await TestCell.start(await surroundings())
+  cleanUps.push(async () => await cell[Symbol.asyncDispose]())
+  const born = { cellId: parseCellId(1), tableIncarnation: 2, counter: 5 }
+  const extentId = composeId(born)
+  cell.disks[0]?.add({ extentId, volumeId: 5, bucketId: 6, capacityBytes: 4096 })
+  await cell.startLeader()
+  const { table } = cell.leader.cell
+  await vi.waitFor(() => {
+    expect(table.ids.holdReason).toContain(String(extentId))
+  }, PATIENCE_MS)
 })
 
 test('several silent racks are alarmed as a possible cut of the manager itself', async () => {
