@@ -162,7 +162,7 @@ export class DiskReconciler {
     for (const { extentId } of extentsOn(volume, diskUuid, 'in-force')) {
       const report = seen.held.get(extentId)
       const isWhole = report?.state === 'sealed' && report.digest === volume.digest
-      if (isWhole) this.#cell.alarms.clear(`extent-unlike-${extentId}`)
+      if (isWhole) this.#clearAlarms(extentId)
       else if (seen.expected.has(extentId)) {
         const isOut = this.#takeOutOfForce({ diskUuid, extentId }, volume, report)
         if (!isOut) unsound.push(extentId)
@@ -223,7 +223,7 @@ export class DiskReconciler {
     if (view.state(diskUuid) === 'suspect') return true
     const sealed =
       report.state === 'sealed' ? report : await nodes.sealExtent(place, digest, { signal })
-    this.#cell.alarms.clear(`extent-unlike-${place.extentId}`)
+    this.#clearAlarms(place.extentId)
     if (isFull(table.volumes.get(volumeId))) {
       table.volumes.retireSource(volumeId, listed.extentId)
       logger.info({ ...place }, 'returning copy is equal; enough others are in force')
@@ -232,6 +232,12 @@ export class DiskReconciler {
       logger.info({ ...place }, 'returning copy is equal and in force')
     }
     return true
+  }
+
+  /** The copy is there again, and as the table says. */
+  #clearAlarms(extentId: ExtentId): void {
+    const { alarms } = this.#cell
+    for (const what of ['unlike', 'missing']) alarms.clear(`extent-${what}-${extentId}`)
   }
 }
 
