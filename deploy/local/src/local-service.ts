@@ -129,9 +129,10 @@ export class LocalService {
     const { promise, resolve } = Promise.withResolvers<CommandResult>()
     const env = { ...this.#environment, ...options.environment }
     const limits = { env, timeout: COMMAND_TIMEOUT_MS, maxBuffer: COMMAND_OUTPUT_BYTES_MAX }
+    const { program, settingsPath } = this.#options
     const child = execFile(
       process.execPath,
-      [this.#options.program, ...args],
+      [program, ...args, `--config=${settingsPath}`],
       limits,
       (_error, stdout, stderr) => {
         resolve({ exitCode: child.exitCode, signal: child.signalCode, stdout, stderr })

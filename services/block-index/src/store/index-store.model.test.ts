@@ -137,7 +137,12 @@ class Life implements RandomLife {
   }
 
   #openStore(): SqliteIndexStore {
-    return new SqliteIndexStore({ database: this.#database, clock: this.clock, tMinMs: T_MIN_MS })
+    return new SqliteIndexStore({
+      database: this.#database,
+      clock: this.clock,
+      random: new SeededRandom(2),
+      tMinMs: T_MIN_MS,
+    })
   }
 
   #submit({ hash, bucketId, replaceBucketId }: ModelPut): Promise<RecordedBlock> {

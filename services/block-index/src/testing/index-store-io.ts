@@ -30,7 +30,10 @@ function open(directory: string): Opened {
   const clock = new StandingClock()
   const database = openIndex(directory)
   try {
-    return { clock, store: new SqliteIndexStore({ database, clock, tMinMs: 1000 }) }
+    return {
+      clock,
+      store: new SqliteIndexStore({ database, clock, random: new SeededRandom(2), tMinMs: 1000 }),
+    }
   } catch (error) {
     database.close()
     throw error
