@@ -2,7 +2,6 @@
  * Goal: what a person types works against a zone of real processes. Every command runs as its own
  * process, as it would from a shell.
  */
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   mkdir,
@@ -16,12 +15,11 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { MIB } from '@kura/core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { runKura, type EndedCommand } from '../support/kura-command.ts'
 import { startScenarioZone, type ScenarioZone } from '../support/scenario-zone.ts'
-
-const program = resolve(import.meta.dirname, '../../packages/cli/dist/main.js')
 
 let scenario: ScenarioZone
 let folder: string
@@ -36,24 +34,8 @@ afterAll(async () => {
   await scenario[Symbol.asyncDispose]()
 })
 
-interface Ended {
-  readonly code: number | null
-  readonly out: Buffer
-  readonly err: string
-}
-
-async function kura(args: readonly string[], input?: Uint8Array): Promise<Ended> {
-  const endpoints = join(scenario.zone.dataDir, 'endpoints.json')
-  const child = spawn(process.execPath, [program, '--endpoints', endpoints, ...args], {
-    cwd: folder,
-  })
-  const [out, err]: [Buffer[], Buffer[]] = [[], []]
-  child.stdout.on('data', (bytes: Buffer) => out.push(bytes))
-  child.stderr.on('data', (bytes: Buffer) => err.push(bytes))
-  child.stdin.on('error', () => undefined)
-  child.stdin.end(input)
-  const code = await new Promise<number | null>((done) => child.on('close', done))
-  return { code, out: Buffer.concat(out), err: Buffer.concat(err).toString() }
+async function kura(args: readonly string[], input?: Uint8Array): Promise<EndedCommand> {
+  return await runKura(scenario.zone, args, { cwd: folder, input })
 }
 
 it('a tree goes in and comes out the same', async () => {

@@ -14,6 +14,8 @@ import type { LocalService } from '@kura/local'
 import type { CellStatus } from '@kura/proto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { hashOf, makeBlock, type TestBlock } from '../support/blocks.ts'
+import { flipBit } from '../support/flip-bit.ts'
+import { runKura } from '../support/kura-command.ts'
 import { startScenarioZone, type ScenarioZone } from '../support/scenario-zone.ts'
 
 const BLOCK_SIZE_BYTES = 60_000
@@ -50,6 +52,20 @@ async function putBlocks(seed: string, count: number): Promise<void> {
     await client.put(block.bytes)
     blocks.push(block)
   }
+}
+
+/** Puts until a block has a copy on the disk of that node. */
+async function putOnDisk(service: LocalService, seed: string): Promise<TestBlock> {
+  const names = () => readdirSync(join(service.dataDir, 'extents'))
+  for (let round = 0; round < 20; round += 1) {
+    await putBlocks(`${seed}/${round}`, 10)
+    for (const block of blocks.slice(-10)) {
+      const { volume } = await master.locate(block.hash)
+      const extents = volume?.extents.map(({ extentId }) => `${extentId}.extent`) ?? []
+      if (names().some((name) => extents.includes(name))) return block
+    }
+  }
+  throw new Error(`no block came to ${service.name}`)
 }
 
 async function expectAllReadable(): Promise<void> {
@@ -178,12 +194,12 @@ it('a disk set back to an older time serves, and its copies no longer count', as
   const snapshot = `${service.dataDir}.snapshot`
   copyDisk(service.dataDir, snapshot)
   await start(service)
-  await expect.poll(async () => (await cell()).closingVolumes, PATIENCE).toBe(0n)
-  await putBlocks('after the snapshot', 40)
-  // Ends every volume that the disk takes part in, so that the table knows them closed.
+  const younger = await putOnDisk(service, 'after the snapshot')
+  // Ends every volume that the disk takes part in; the table must know it closed.
   await service.kill()
   await start(service)
-  await expect.poll(async () => (await cell()).closingVolumes, PATIENCE).toBe(0n)
+  const volumeState = async () => (await master.locate(younger.hash)).volume?.state
+  await expect.poll(volumeState, PATIENCE).toBe('closed')
   const before = (await cell()).underReplicatedCount
 
   await service.kill()
@@ -229,24 +245,41 @@ it('a partly copied disk serves what is whole, and the rest is known to be missi
 
 it('a suspect disk stays suspect over restarts, until all of it was read from media', async () => {
   const service = node(1)
+  const { diskUuid = '' } = (await cell()).disks.find(({ osdId }) => osdId === 1) ?? {}
+  const block = await putOnDisk(service, 'before the suspicion')
+  const copy = (await master.explain(block.hash)).copies.find(
+    ({ extent }) => extent?.diskUuid === diskUuid,
+  )
+  const path = join(service.dataDir, 'extents', `${copy?.extent?.extentId}.extent`)
+  const offsetBytes = Number(copy?.examination?.offsetBytes) + BLOCK_SIZE_BYTES / 2
+  const mark = join(service.dataDir, 'SUSPECT')
+  const isSuspect = async () =>
+    (await cell()).disks.find((disk) => disk.diskUuid === diskUuid)?.state === 'suspect'
+  const verify = async () => await runKura(scenario.zone, ['disk', 'verify', diskUuid])
+
   await service.kill()
   // As a process leaves it behind whose sync failed.
-  await writeFile(join(service.dataDir, 'SUSPECT'), 'a sync failed\n')
-  const suspects = async () => {
-    const { disks } = await cell()
-    return disks.filter(({ state }) => state === 'suspect').map(({ osdId }) => osdId)
-  }
-  for (let life = 0; life < 2; life += 1) {
-    service.start()
-    await expect.poll(() => service.readinessProblem(), PATIENCE).toContain('suspect')
-    await expect.poll(suspects, PATIENCE).toEqual([1])
-    await service.kill()
-  }
+  await writeFile(mark, 'a sync failed\n')
   service.start()
   await expect.poll(() => service.readinessProblem(), PATIENCE).toContain('suspect')
-  const diskUuid = (await cell()).disks.find(({ osdId }) => osdId === 1)?.diskUuid ?? ''
-  await expect.poll(async () => (await master.verifyDisk(diskUuid)).readmitted, PATIENCE).toBe(true)
-  await expect.poll(suspects, PATIENCE).toEqual([])
-  await service.waitReady()
-  expect(existsSync(join(service.dataDir, 'SUSPECT'))).toBe(false)
+  await expect.poll(isSuspect, PATIENCE).toBe(true)
+  await service.kill()
+
+  await flipBit(path, offsetBytes)
+  service.start()
+  await expect.poll(() => service.readinessProblem(), PATIENCE).toContain('suspect')
+  await expect.poll(async () => (await verify()).out.toString(), PATIENCE).toContain('stays barred')
+  expect((await verify()).code).toBe(1)
+  expect(await isSuspect()).toBe(true)
+  await service.kill()
+
+  // A disk that keeps nothing loses the mark, too; the zone has not forgotten.
+  await rm(mark)
+  await flipBit(path, offsetBytes)
+  await start(service)
+  expect(await isSuspect()).toBe(true)
+  await expect.poll(async () => (await verify()).code, PATIENCE).toBe(0)
+  await expect.poll(isSuspect, PATIENCE).toBe(false)
+  expect(existsSync(mark)).toBe(false)
+  await expectAllReadable()
 })

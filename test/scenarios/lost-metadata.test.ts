@@ -8,17 +8,16 @@
  * first. Then both are lost again, and the old backups restored. After each, a process of its own
  * reads every acknowledged block from the disks, and puts go on.
  */
-import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { KuraClient, ZoneMasterClient } from '@kura/client'
 import type { BlockHash, Mark } from '@kura/core'
 import type { LocalService } from '@kura/local'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { expectNothingLost, expectNothingWrong } from '../checkers/blocks-read-back.ts'
 import { hashOf, makeBlock } from '../support/blocks.ts'
+import { runKura } from '../support/kura-command.ts'
 import { crashAt, receiptOf } from '../support/offline-command.ts'
 import { PutLoad } from '../support/put-load.ts'
 import { readBack } from '../support/read-report.ts'
@@ -26,7 +25,6 @@ import { startScenarioZone, type ScenarioZone } from '../support/scenario-zone.t
 
 const SIZES_BYTES = [3_000, 70_000, 4_096, 300_000, 1]
 const PUTS = 40
-const KURA = join(import.meta.dirname, '../../packages/cli/dist/main.js')
 const INDEX_DATABASE = 'block-index.sqlite'
 const TABLE_DATABASE = 'replication-table.sqlite'
 
@@ -67,16 +65,6 @@ async function expectAllFound(): Promise<void> {
   expectNothingLost(report, acknowledged)
   expectNothingWrong(report)
   expect(report.right).toBe(acknowledged.size)
-}
-
-function settingsOf(service: LocalService): string {
-  return join(scenario.zone.dataDir, 'settings', `${service.name}.env`)
-}
-
-/** What the command prints, as an operator types it. */
-async function kura(...args: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [KURA, ...args])
-  return stdout
 }
 
 function backupOf(service: LocalService): string {
@@ -124,8 +112,13 @@ it('what runs is not rebuilt, and a preview changes nothing', async () => {
     expect(refused.stderr).toContain('(locked)')
   }
   await index.kill()
-  const preview = JSON.parse(await kura('rebuild', 'block-index', '--settings', settingsOf(index)))
-  expect(preview).toMatchObject({ applied: false, cells: 1, incarnation: { number: 2 } })
+  const { code, out, err } = await runKura(scenario.zone, ['rebuild', 'block-index'])
+  expect(code, err).toBe(0)
+  expect(JSON.parse(out.toString())).toMatchObject({
+    applied: false,
+    cells: 1,
+    incarnation: { number: 2 },
+  })
   expect(existsSync(join(index.dataDir, 'replaced-1'))).toBe(false)
 })
 
