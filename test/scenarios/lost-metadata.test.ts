@@ -147,15 +147,21 @@ it('with both lost, the table is rebuilt and then the index, whatever cuts them 
   await putUnderLoad('after the rebuilds')
 })
 
-it('a block that the rebuilt index knows is not stored again', async () => {
+/** A block that was put before everything else, once more. */
+async function putAgain() {
   const { pocket, block } = scenario.zone.endpoints
   const client = new KuraClient({ servers: [block], pocket })
   const { bytes, hash } = makeBlock('before the backups/1', 70_000)
   const receipt = await client.put(bytes)
-  expect(receipt).toMatchObject({ hash, newlyStored: false })
-  expect(receipt.indexIncarnation.number).toBeGreaterThan(1)
   expect(hashOf(await client.get(hash))).toBe(hash)
   await client.close()
+  return receipt
+}
+
+it('a block that the rebuilt index knows is not stored again', async () => {
+  const receipt = await putAgain()
+  expect(receipt).toMatchObject({ newlyStored: false })
+  expect(receipt.indexIncarnation.number).toBeGreaterThan(1)
 })
 
 it('old backups are restored, and what is newer than they are is found all the same', async () => {
@@ -184,4 +190,13 @@ it('a backup of one store is not restored as another', async () => {
   const quiet = async () => (await client.status()).cells.flatMap(({ status }) => status?.alarms)
   await expect.poll(quiet, { timeout: 30_000 }).toEqual([])
   client.close()
+})
+
+it('an index that is lost again gets an incarnation above every earlier one', async () => {
+  const { indexIncarnation } = await putAgain()
+  await index.kill()
+  await lose(index, INDEX_DATABASE)
+  const preview = receiptOf(await index.run(['rebuild']))
+  const { number } = preview['incarnation'] as { number: number }
+  expect(number).toBeGreaterThan(indexIncarnation.number)
 })

@@ -456,6 +456,13 @@ export declare type GetPlacementsResponse = Message<"kura.v1.GetPlacementsRespon
    * @generated from field: repeated kura.v1.DiskEntry disks = 4;
    */
   disks: DiskEntry[];
+
+  /**
+   * Of the block index that the table trusts; absent before the first was seen.
+   *
+   * @generated from field: kura.v1.Incarnation trusted_index = 5;
+   */
+  trustedIndex?: Incarnation | undefined;
 };
 
 /**

@@ -43,13 +43,13 @@ export interface CellContents {
   readonly closed: readonly SettledVolume[]
   /** Buckets whose volume is not closed; nothing says yet what they hold. */
   readonly unsettled: readonly BucketId[]
-  /** Highest number of a table incarnation in any id. */
+  /** Highest number in any id, of the table itself, and of the index that the table trusts. */
   readonly highestIncarnation: number
 }
 
 /** The cell as it is now. Throws `unavailable` where no volume manager leads it. */
 export async function readCell(peers: ZonePeers, cellId: CellId): Promise<CellContents> {
-  const { volumes, disks, incarnation } = await peers
+  const { volumes, disks, incarnation, trustedIndex } = await peers
     .patiently(() => readMap(peers, cellId))
     .catch((error: unknown) => {
       throw new KuraError('unavailable', `no volume manager of cell ${cellId} answers`, {
@@ -73,7 +73,7 @@ export async function readCell(peers: ZonePeers, cellId: CellId): Promise<CellCo
     unsettled: unsettled.map(({ bucketId }) => parseBucketId(bucketId)),
     highestIncarnation: ids.reduce(
       (highest, id) => Math.max(highest, splitId(id).tableIncarnation),
-      incarnation.number,
+      Math.max(incarnation.number, trustedIndex?.number ?? 0),
     ),
   }
 }
@@ -111,8 +111,8 @@ async function readMap(peers: ZonePeers, cellId: CellId) {
     if (update.lastPart) break
   }
   if (incarnation === undefined) throw new KuraError('unavailable', 'the cell sent no map')
-  const volumes = await readPlacements(peers, cellId, [...mapped.keys()])
-  return { volumes, disks, incarnation }
+  const placements = await readPlacements(peers, cellId, [...mapped.keys()])
+  return { ...placements, disks, incarnation }
 }
 
 /** The map is for frontends and leaves digests out: the table itself is asked for them. */
@@ -120,15 +120,18 @@ async function readPlacements(
   peers: ZonePeers,
   cellId: CellId,
   bucketIds: readonly bigint[],
-): Promise<readonly VolumeEntry[]> {
+) {
   const manager = peers.volumeManager(cellId)
   const volumes: VolumeEntry[] = []
-  for (let at = 0; at < bucketIds.length; at += PLACEMENTS_MAX) {
+  // Asked for no bucket it still says which index it trusts.
+  for (let at = 0; ; at += PLACEMENTS_MAX) {
     const request = { bucketIds: bucketIds.slice(at, at + PLACEMENTS_MAX) }
     const answer = await manager.getPlacements(request, { signal: peers.signal })
     volumes.push(...answer.volumes)
+    if (at + PLACEMENTS_MAX >= bucketIds.length) {
+      return { volumes, trustedIndex: answer.trustedIndex }
+    }
   }
-  return volumes
 }
 
 function settle(

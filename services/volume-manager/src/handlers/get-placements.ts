@@ -16,9 +16,11 @@ export async function getPlacements(cell: Cell, request: GetPlacementsRequest) {
     .filter((volume) => volume !== undefined)
   const extents = volumes.flatMap((volume) => volume.extents)
   const diskUuids = new Set(extents.map(({ diskUuid }) => diskUuid))
+  const trustedIndex = table.transactions.trustedIndexIncarnation()
   return await Promise.resolve({
     incarnation: table.transactions.incarnation,
     version: BigInt(table.version),
+    ...(trustedIndex && { trustedIndex }),
     volumes: volumes.map((volume) => ({
       ...encodeVolume(volume, view.usedBytes(volume.extents)),
       digest: volume.digest,
