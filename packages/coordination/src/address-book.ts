@@ -45,7 +45,8 @@ export class AddressBook {
   async address(kind: MemberKind, id: string | undefined, listener: ListenerName): Promise<string> {
     const [first] = await this.#addresses(kind, id, listener)
     if (first !== undefined) return first
-    throw new KuraError('unavailable', `no ${kind} ${id ?? ''} is announced with ${listener}`, {
+    const name = id === undefined ? kind : `${kind} ${id}`
+    throw new KuraError('unavailable', `no ${name} is announced with ${listener}`, {
       details: { kind, id: id ?? '', listener },
     })
   }
