@@ -162,6 +162,18 @@ it('a zone with several owners of a store asks which one is meant', async () => 
   expect(err).toContain(`--config ${join(root, 'config', 'volume-manager-2-1.toml')}`)
 })
 
+it('a store is not looked for where nothing says that it is', async () => {
+  const before = process.cwd()
+  process.chdir(root)
+  try {
+    const { code, err } = await run('rebuild', 'block-index', '--apply')
+    expect(code).toBe(2)
+    expect(err).toContain('nothing says where the store of block-index is (setting-invalid)')
+  } finally {
+    process.chdir(before)
+  }
+})
+
 it('variables of a service say that no zone near by is meant', () => {
   expect(hasSettingsOf('block-index', { KURA_BLOCK_INDEX_DATA_DIR: '/srv/index' })).toBe(true)
   expect(hasSettingsOf('block-index', { KURA_ZONE: 'a', KURA_FRONTEND_ZONE: 'a' })).toBe(false)

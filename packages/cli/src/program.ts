@@ -26,6 +26,7 @@ import { statusCommand, STATUS_HELP } from './commands/status.ts'
 import { topCommand, TOP_HELP } from './commands/top.ts'
 import { readSettings, type ConnectionOptions } from './config.ts'
 import type { CommandContext } from './context.ts'
+import { storesOf } from './store-names.ts'
 import { EXIT, EXIT_CODE_HELP, exitCodeOf } from './exit-code.ts'
 import { describeError, type Terminal } from './terminal.ts'
 
@@ -282,7 +283,7 @@ function addOfflineCommands(program: Command, run: Run): void {
       .command(verb)
       .summary(texts.summary)
       .description(`${texts.summary.charAt(0).toUpperCase()}${texts.summary.slice(1)}.`)
-      .argument('<store>', 'block-index, replication-table or zone-registry')
+      .argument('<store>', storesOf(verb).join(', '))
       .option('--config <file>', 'settings file of the service that owns the store')
       .addHelpText('after', texts.help)
   const addApply = (command: Command): Command =>

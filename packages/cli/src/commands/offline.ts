@@ -3,7 +3,7 @@
  * store, with the settings that the service itself has, and end as it ends. Its receipt goes to
  * standard output, its progress to standard error.
  */
-import type { MemberKind } from '@kura/core'
+import { KuraError, type MemberKind } from '@kura/core'
 import type { CommandContext } from '../context.ts'
 import { hasSettingsOf } from '../config.ts'
 import { EXIT } from '../exit-code.ts'
@@ -11,13 +11,18 @@ import { runServiceProgram } from '../service-programs.ts'
 import { findZoneFile } from '../settings-files.ts'
 import { ownerOfStore } from '../store-names.ts'
 
+const ABOUT = `
+The settings are those of the service that owns the store: --config names its file. Without
+it they are the variables of this shell; where it has none of the service, those of the local
+zone here. Progress goes to standard error, the receipt, one line of JSON, to standard output.
+Ends with 0 when it is done, 1 when it is refused, 2 when used wrongly, 130 when interrupted.`
+
 export const REBUILD_HELP = `
 Stores: block-index, replication-table. Without --apply nothing is changed. The service
 must be stopped; the storage nodes must run, and for the block index the volume managers.
 What is in place is moved aside and kept. Where both are lost, the table comes first.
-
-The settings are those of the service: --config names its file. Without it they are the
-variables of this shell; where it has none of the service, those of the local zone here.
+What was cut short changed nothing, or is finished by the same command.
+${ABOUT}
 
 Examples:
   kura rebuild replication-table
@@ -27,6 +32,7 @@ Examples:
 export const BACKUP_HELP = `
 Stores: block-index, replication-table, zone-registry. The service goes on working. The
 folder must not exist; it gets the copy and a manifest, both checked.
+${ABOUT}
 
 Examples:
   kura backup block-index /backup/index-2026-11-22
@@ -35,6 +41,8 @@ Examples:
 export const RESTORE_HELP = `
 Stores: block-index, replication-table, zone-registry. Without --apply nothing is changed.
 Index and table are made right by the extents: what is newer than the backup is found.
+The service must be stopped, as for kura rebuild.
+${ABOUT}
 
 Examples:
   kura restore block-index /backup/index-2026-11-22
@@ -53,7 +61,7 @@ export interface OfflineCommand {
   readonly endpoints?: string | undefined
 }
 
-/** Throws `invalid-argument`, and what starting a program throws. */
+/** Throws `invalid-argument`, `setting-invalid`, and what starting a program throws. */
 export async function offlineCommand(
   context: CommandContext,
   command: OfflineCommand,
@@ -67,11 +75,16 @@ export async function offlineCommand(
     ...(apply === true ? ['--apply'] : []),
     ...(leaveOut === true ? ['--leave-out-unreadable'] : []),
   ])
+  if (context.signal.aborted) return EXIT.interrupted
   return exitCode === 0 ? EXIT.ok : EXIT.failed
 }
 
 /** Whoever has set variables for the service does not mean a zone that happens to be near. */
 function findSettings(service: MemberKind, endpoints: string | undefined): string | undefined {
   if (endpoints === undefined && hasSettingsOf(service)) return undefined
-  return findZoneFile(service, endpoints)
+  const found = findZoneFile(service, endpoints)
+  if (found !== undefined) return found
+  throw new KuraError('setting-invalid', `nothing says where the store of ${service} is`, {
+    hint: 'name the settings file of the service with --config',
+  })
 }
