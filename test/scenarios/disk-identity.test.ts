@@ -10,6 +10,7 @@ import { existsSync, readdirSync, readFileSync, statSync, truncateSync } from 'n
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KuraClient, ZoneMasterClient } from '@kura/client'
+import { MIB } from '@kura/core'
 import type { LocalService } from '@kura/local'
 import type { CellStatus } from '@kura/proto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -23,13 +24,16 @@ const PATIENCE = { timeout: 60_000, interval: 200 }
 /** A file system that is surely not the one that holds the zone. */
 const OTHER_DEVICE = '/dev/shm'
 
+/** One more than a volume needs, so that puts go on beside a dead one. */
+const SHAPE = { nodes: 4, bucketSizeBytes: 16 * MIB }
+
 let scenario: ScenarioZone
 let client: KuraClient
 let master: ZoneMasterClient
 const blocks: TestBlock[] = []
 
 beforeAll(async () => {
-  scenario = await startScenarioZone({ restarts: false, bucketSizeBytes: 16 * 1024 * 1024 })
+  scenario = await startScenarioZone({ ...SHAPE, restarts: false })
   const { pocket, zone, block, zoneMaster } = scenario.zone.endpoints
   client = new KuraClient({ servers: [block], pocket, timeoutMs: 30_000 })
   master = new ZoneMasterClient({ address: zoneMaster, pocket, zone })
@@ -54,16 +58,22 @@ async function putBlocks(seed: string, count: number): Promise<void> {
   }
 }
 
-/** Puts until a block has a copy on the disk of that node. */
+/**
+ * Puts until a block has a copy on the disk of that node. Volumes without it are on all the other
+ * nodes: the restart of any of these ends them, and others are made.
+ */
 async function putOnDisk(service: LocalService, seed: string): Promise<TestBlock> {
-  const names = () => readdirSync(join(service.dataDir, 'extents'))
-  for (let round = 0; round < 20; round += 1) {
+  const other = service === node(2) ? node(1) : node(2)
+  for (let round = 0; round < 10; round += 1) {
     await putBlocks(`${seed}/${round}`, 10)
+    const names = readdirSync(join(service.dataDir, 'extents'))
     for (const block of blocks.slice(-10)) {
       const { volume } = await master.locate(block.hash)
       const extents = volume?.extents.map(({ extentId }) => `${extentId}.extent`) ?? []
-      if (names().some((name) => extents.includes(name))) return block
+      if (names.some((name) => extents.includes(name))) return block
     }
+    await other.kill()
+    await start(other)
   }
   throw new Error(`no block came to ${service.name}`)
 }
@@ -131,14 +141,12 @@ it('an empty disk and a missing mount point are refused, and nothing is made the
   await start(service)
 })
 
-it('a disk of another pocket, zone or node is refused', async () => {
+it('a disk of another pocket or node is refused', async () => {
   const service = node(3)
   await service.kill()
   const prefix = 'KURA_STORAGE_NODE'
   for (const [name, value] of [
     [`${prefix}_POCKET`, 'another'],
-    [`${prefix}_ZONE`, 'b'],
-    [`${prefix}_CELL_ID`, '2'],
     [`${prefix}_OSD_ID`, '9'],
   ] as const) {
     expect(await refusal(service, { [name]: value })).toContain('(identity-mismatch)')
@@ -189,7 +197,7 @@ it('a copy of a disk on another device is not the disk', async () => {
 })
 
 it('a disk set back to an older time serves, and its copies no longer count', async () => {
-  const service = node(5)
+  const service = node(3)
   await service.kill()
   const snapshot = `${service.dataDir}.snapshot`
   copyDisk(service.dataDir, snapshot)
@@ -222,24 +230,33 @@ it('a disk set back to an older time serves, and its copies no longer count', as
   await expectAllReadable()
 })
 
+/** Extents in force of closed volumes on a disk, as far as blocks lie in them. */
+async function extentsInForce(diskUuid: string): Promise<readonly string[]> {
+  const located = await Promise.all(blocks.map(async ({ hash }) => await master.locate(hash)))
+  const closed = located.flatMap(({ volume }) => (volume?.state === 'closed' ? volume.extents : []))
+  const own = closed.filter((extent) => extent.diskUuid === diskUuid && extent.state === 'in-force')
+  return [...new Set(own.map(({ extentId }) => String(extentId)))]
+}
+
 it('a partly copied disk serves what is whole, and the rest is known to be missing', async () => {
-  const service = node(6)
+  const service = node(4)
+  const { diskUuid = '' } = (await cell()).disks.find(({ osdId }) => osdId === 4) ?? {}
+  const countInForce = async () => (await extentsInForce(diskUuid)).length
+  await expect.poll(countInForce, PATIENCE).toBeGreaterThanOrEqual(2)
+  const [absent = '', cut = ''] = await extentsInForce(diskUuid)
   await service.kill()
-  const extents = join(service.dataDir, 'extents')
-  const names = readdirSync(extents).filter((name) => name.endsWith('.extent'))
-  const bySize = names.toSorted(
-    (one, other) => statSync(join(extents, one)).size - statSync(join(extents, other)).size,
-  )
-  const [smallest = '', second = ''] = bySize
-  await rm(join(extents, smallest))
-  truncateSync(join(extents, second), 5_000)
+  await rm(join(service.dataDir, 'extents', `${absent}.extent`))
+  truncateSync(join(service.dataDir, 'extents', `${cut}.extent`), 5_000)
   await start(service)
   const status = async () => {
     const { alarms, damages } = await cell()
     return [...alarms, ...damages.map(({ extentId }) => String(extentId))].join(' ')
   }
-  await expect.poll(status, PATIENCE).toContain(smallest.replace('.extent', ''))
-  await expect.poll(status, PATIENCE).toContain(second.replace('.extent', ''))
+  await expect.poll(status, PATIENCE).toContain(absent)
+  await expect.poll(status, PATIENCE).toContain(cut)
+  const remaining = async () => await extentsInForce(diskUuid)
+  await expect.poll(remaining, PATIENCE).not.toContain(absent)
+  await expect.poll(remaining, PATIENCE).not.toContain(cut)
   await expectAllReadable()
 })
 

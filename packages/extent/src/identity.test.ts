@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { parseOsdId, parsePocketId } from '@kura/core'
+import { parseCellId, parseOsdId, parsePocketId, parseZoneId } from '@kura/core'
 import { FaultyDisk, ManualClock, MemoryDisk, SeededRandom } from '@kura/testkit'
 import { describe, expect, it } from 'vitest'
 import { ExtentStore } from './extent-store.ts'
@@ -69,9 +70,14 @@ describe('genesis', () => {
 })
 
 describe('a start', () => {
-  it('refuses the disk of another pocket or storage node, and gives the lock back', async () => {
+  it('refuses the disk of another pocket, zone, cell or storage node, and gives the lock back', async () => {
     const disk = await initialise(new MemoryDisk())
-    const others = [{ pocket: parsePocketId('other') }, { osdId: parseOsdId(9) }]
+    const others = [
+      { pocket: parsePocketId('other') },
+      { zone: parseZoneId('other') },
+      { cellId: parseCellId(9) },
+      { osdId: parseOsdId(9) },
+    ]
     for (const other of others) {
       await expect(openAs(disk, other)).rejects.toMatchObject({ code: 'identity-mismatch' })
     }
