@@ -1,7 +1,6 @@
 import { open } from 'node:fs/promises'
 
 /** Behind everybody's back, on the medium when it returns; a second call undoes it. */
-/** Flips a bit of the byte there, on the medium; a second time sets it back. */
 export async function flipBit(path: string, offsetBytes: number): Promise<void> {
   const file = await open(path, 'r+')
   try {

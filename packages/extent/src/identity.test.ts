@@ -1,5 +1,4 @@
 import { crc32 } from 'node:zlib'
-import { parseOsdId, parsePocketId } from '@kura/core'
 import { parseCellId, parseOsdId, parsePocketId, parseZoneId } from '@kura/core'
 import { FaultyDisk, ManualClock, MemoryDisk, SeededRandom } from '@kura/testkit'
 import { describe, expect, it } from 'vitest'

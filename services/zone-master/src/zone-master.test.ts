@@ -338,6 +338,8 @@ it('every cell is asked what it would repair, and only an applied answer is note
   await zone.startPeer('volume-manager', '1-1', (server) =>
     server.add(VolumeManager, {
       ...{ heartbeat: refuse, reportFailure: refuse, getPlacements: refuse, getCellStatus: refuse },
+      ...{ closeVolumes: refuse, trustIndex: refuse },
+      backUp: async function* () {},
       watchCellMap: async function* () {},
       repairCell: async ({ apply }) => {
         asked.push(apply)

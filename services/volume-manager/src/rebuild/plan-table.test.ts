@@ -71,6 +71,7 @@ function knownVolume(changes: Partial<Volume> = {}): Volume {
     capacityBytes: 1 << 20,
     digest: DIGEST,
     recordCount: 3,
+    orderId: undefined,
     extents: copies,
     ...changes,
   }

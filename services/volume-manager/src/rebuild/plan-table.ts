@@ -18,7 +18,7 @@ export interface PlannedExtent extends ExtentPlacement {
   readonly orderId: OrderId | undefined
 }
 
-export interface PlannedVolume extends Omit<Volume, 'extents'> {
+export interface PlannedVolume extends Omit<Volume, 'extents' | 'orderId'> {
   readonly extents: readonly PlannedExtent[]
 }
 

@@ -18,6 +18,9 @@ export interface TableContents {
   readonly volumes: readonly PlannedVolume[]
 }
 
+/** Whoever worked on a volume starts anew. */
+const NO_ORDER = 0
+
 export function writeTable(database: KuraDatabase, contents: TableContents): void {
   const { epoch, trustedIndex, disks, volumes } = contents
   const setState = database.prepare(
@@ -55,7 +58,7 @@ function writeVolumes(
       const extents = volume.extents.filter(({ diskUuid }) => knownDisks.has(diskUuid))
       insertVolume.run(
         ...[volumeId, bucketId, state, generation, salt, capacityBytes, digest, recordCount],
-        ...[countInForce(extents), volumeId, 'rebuilt', FIRST_VERSION],
+        ...[countInForce(extents), NO_ORDER, 'rebuilt', FIRST_VERSION],
       )
       for (const { extentId, diskUuid, state: extentState, lengthBytes, orderId } of extents) {
         const order = orderId ?? volumeId
