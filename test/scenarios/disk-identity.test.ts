@@ -7,7 +7,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KuraClient, ZoneMasterClient } from '@kura/client'
 import { MIB } from '@kura/core'
@@ -21,8 +21,6 @@ import { startScenarioZone, type ScenarioZone } from '../support/scenario-zone.t
 
 const BLOCK_SIZE_BYTES = 60_000
 const PATIENCE = { timeout: 60_000, interval: 200 }
-/** A file system that is surely not the one that holds the zone. */
-const OTHER_DEVICE = '/dev/shm'
 
 /** One more than a volume needs, so that puts go on beside a dead one. */
 const SHAPE = { nodes: 4, bucketSizeBytes: 16 * MIB }
@@ -178,22 +176,6 @@ it('a second process on one disk is refused, and the first goes on', async () =>
   expect(said).toContain('(locked)')
   await node(4).waitReady()
   await expectAllReadable()
-})
-
-it('a copy of a disk on another device is not the disk', async () => {
-  const folder = await mkdtemp(join(OTHER_DEVICE, 'kura-identity-'))
-  try {
-    const service = node(4)
-    await service.kill()
-    const copy = join(folder, 'disk')
-    await mkdir(copy)
-    for (const name of ['IDENTITY', 'EPOCH']) copyDisk(join(service.dataDir, name), copy)
-    const said = await refusal(service, { KURA_STORAGE_NODE_DATA_DIR: copy })
-    expect(said).toContain('(identity-mismatch)')
-    await start(service)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
 })
 
 it('a disk set back to an older time serves, and its copies no longer count', async () => {

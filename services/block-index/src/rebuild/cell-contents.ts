@@ -116,11 +116,7 @@ async function readMap(peers: ZonePeers, cellId: CellId) {
 }
 
 /** The map is for frontends and leaves digests out: the table itself is asked for them. */
-async function readPlacements(
-  peers: ZonePeers,
-  cellId: CellId,
-  bucketIds: readonly bigint[],
-) {
+async function readPlacements(peers: ZonePeers, cellId: CellId, bucketIds: readonly bigint[]) {
   const manager = peers.volumeManager(cellId)
   const volumes: VolumeEntry[] = []
   // Asked for no bucket it still says which index it trusts.
