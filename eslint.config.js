@@ -56,6 +56,8 @@ const SEAM_OWNERS = {
     // A thread of its own: what it ends are event loops that run nothing any more.
     'packages/runtime/src/stop-deadline.ts',
   ],
+  marks: ['packages/core/src/marks.ts'],
+  modules: [],
 }
 
 /** A message is for people; code decides on `code`. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { ESLint } from 'eslint'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { repositoryRoot } from './repository.ts'
+import { filesMatching, readText, repositoryRoot } from './repository.ts'
 
 /** Rules as `eslint.config.js` has them, without types: the seams need none. */
 async function lintAsFile(path: string, code: string): Promise<string[]> {
@@ -41,6 +41,33 @@ describe('the seams', () => {
     ['network', "import { connect } from 'node:net'\nexport { connect }"],
     ['network', "export const page = await fetch('http://127.0.0.1')"],
     ['processes', "import { spawn } from 'node:child_process'\nexport { spawn }"],
+    ['time', 'export const age = process.uptime()'],
+    ['time', "import { uptime } from 'node:os'\nexport { uptime }"],
+    ['time', 'export const today = new Intl.DateTimeFormat().format()'],
+    ['time', 'export const now = Temporal.Now.instant()'],
+    ['time', 'Atomics.wait(new Int32Array(4), 0, 0, 5)'],
+    ['time', 'setImmediate(() => undefined)'],
+    ['time', "import { performance } from 'node:perf_hooks'\nexport { performance }"],
+    ['chance', "import { 'randomUUID' as id } from 'node:crypto'\nexport { id }"],
+    ['chance', "export { randomBytes } from 'node:crypto'"],
+    ['chance', "import { createECDH } from 'node:crypto'\nexport { createECDH }"],
+    ['chance', 'const { random } = Math\nexport { random }'],
+    ['files', "import { DatabaseSync } from 'node:sqlite'\nexport { DatabaseSync }"],
+    ['files', "import { flock } from 'fs-ext'\nexport { flock }"],
+    ['network', "import { request } from 'node:http'\nexport { request }"],
+    ['network', "import { createServer } from 'node:http2'\nexport { createServer }"],
+    ['network', "import { open } from 'node:inspector'\nexport { open }"],
+    ['network', "import client from 'node:_http_client'\nexport { client }"],
+    ['network', "export const events = new EventSource('http://127.0.0.1')"],
+    ['processes', "import { Worker } from 'node:worker_threads'\nexport { Worker }"],
+    ['marks', "import { channel } from 'node:diagnostics_channel'\nexport { channel }"],
+    ['modules', "export const fs = process.getBuiltinModule('node:fs')"],
+    ['modules', "import { createRequire } from 'node:module'\nexport { createRequire }"],
+    ['modules', 'export const fs = await import(`node:fs`)'],
+    ['modules', "const name = 'node:' + 'fs'\nexport const fs = await import(name)"],
+    ['modules', "import { runInThisContext } from 'node:vm'\nexport { runInThisContext }"],
+    ['modules', "export const now = eval('Date.now()')"],
+    ['modules', "export const now = new Function('return Date.now()')"],
   ])('%s is refused outside its owners: %s', async (seam, code) => {
     expect(await lintAsFile(PLACE, code)).toContain(`seams/${seam}`)
   })
@@ -56,9 +83,37 @@ describe('the seams', () => {
     [PLACE, 'export const then = new Date(0)\nexport const top = Math.max(1, 2)'],
     [PLACE, "import type { Stats } from 'node:fs'\nexport type { Stats }"],
     [PLACE, "import { createHash } from 'node:crypto'\nexport { createHash }"],
+    [PLACE, "import { availableParallelism } from 'node:os'\nexport { availableParallelism }"],
+    [PLACE, "export const { core } = await import('./core.ts')\nexport * from './core.ts'"],
+    ['packages/core/src/marks.ts', "export { channel } from 'node:diagnostics_channel'"],
     ['services/storage-node/src/workers/planted.test.ts', 'export const now = Date.now()'],
   ])('%s may: %s', async (path, code) => {
     expect(await lintAsFile(path, code)).toEqual([])
+  })
+})
+
+/** Where the real ports are made. Everything else is given them. */
+const COMPOSITION_ROOTS =
+  /^services\/([^/]+)\/src\/(main|initialise|\1)\.ts$|^packages\/(client|cli)\/src\//
+/** They measure or lock the very machine, whatever a test puts in place of it. */
+const OWN_CLOCK = ['packages/runtime/src/metrics.ts']
+const MADE = /new System(Clock|Random)\(|(NodeDisk|DirectoryCoordinator)\.open\(/
+
+describe('the ports', () => {
+  const programs = filesMatching(/^(packages|services)\/.*\/src\/.*\.ts$/).filter(
+    (path) => !/\.test\.ts$|\/testing\/|^packages\/testkit\//.test(path),
+  )
+
+  test('are made at the composition roots alone, where overrides take their place', () => {
+    const makers = programs.filter((path) => MADE.test(readText(path)))
+    expect(makers.length).toBeGreaterThan(4)
+    const elsewhere = makers.filter((path) => !COMPOSITION_ROOTS.test(path))
+    expect(elsewhere).toEqual(OWN_CLOCK)
+  })
+
+  test('are gone around nowhere by a comment, except for a turn of the loop', () => {
+    const excused = programs.filter((path) => /eslint-disable.*seams\//.test(readText(path)))
+    expect(excused).toEqual(['packages/extent/src/yield-to-loop.ts'])
   })
 })
 

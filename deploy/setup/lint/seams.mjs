@@ -1,7 +1,7 @@
 /**
- * The seams as lint rules: time, chance, settings, files, network and processes reach the code
- * through ports made at the composition root. One rule per seam; `eslint.config.js` lists who owns
- * each, and only the owners may touch what the rule names.
+ * The seams as lint rules: time, chance, settings, files, network, processes and marks reach the
+ * code through ports made at the composition root. One rule per seam; `eslint.config.js` lists who
+ * owns each, and only the owners may touch what the rule names.
  */
 
 /** Any use of the global. */
@@ -26,52 +26,89 @@ function readsClock(identifier) {
   return exceptMembers((name) => name === 'UTC' || name === 'parse')(identifier)
 }
 
+/** Uses of a global's members of these names, and of the global by itself. */
+const members = (...names) => exceptMembers((name) => !names.includes(name))
+
+/** Imports that take one of these names, or all of them. */
+const taking = (pattern) => (names) =>
+  names.some((name) => name === 'default' || name === '*' || pattern.test(name))
+
 const TIMERS = ['setTimeout', 'setInterval', 'setImmediate']
+
+/** What Node's own HTTP and TLS are made of. */
+const INNER_NETWORK = [
+  ...['agent', 'client', 'common', 'incoming', 'outgoing', 'server'].map((part) => `_http_${part}`),
+  ...['common', 'wrap'].map((part) => `_tls_${part}`),
+]
 
 export const seams = {
   time: {
     port: 'Clock',
     globals: {
       Date: readsClock,
+      Temporal: always,
       performance: always,
-      AbortSignal: exceptMembers((name) => name !== 'timeout'),
-      process: exceptMembers((name) => name !== 'hrtime'),
+      AbortSignal: members('timeout'),
+      Atomics: members('wait', 'waitAsync'),
+      // Formats the time it is, where it is given none.
+      Intl: members('DateTimeFormat'),
+      process: members('hrtime', 'uptime'),
       ...Object.fromEntries(TIMERS.map((name) => [name, always])),
     },
-    modules: { timers: always, 'timers/promises': always, perf_hooks: always },
+    modules: {
+      timers: always,
+      'timers/promises': always,
+      perf_hooks: always,
+      os: taking(/^uptime$/),
+    },
   },
   chance: {
     port: 'Random',
-    globals: { Math: exceptMembers((name) => name !== 'random'), crypto: always },
+    globals: { Math: members('random'), crypto: always },
     modules: {
-      crypto: (names) =>
-        names.some((name) => /^(random|getRandom|webcrypto|generate|default|\*)/.test(name)),
+      crypto: taking(/^(random|getRandom|webcrypto|generate|createECDH|createDiffieHellman)/),
     },
   },
   settings: {
     port: 'config.ts',
-    globals: { process: exceptMembers((name) => name !== 'env' && name !== 'loadEnvFile') },
+    globals: { process: members('env', 'loadEnvFile') },
     modules: { process: always },
   },
   files: {
     port: 'Disk',
     globals: {},
-    modules: { fs: always, 'fs/promises': always, 'fs-ext': always },
+    modules: { fs: always, 'fs/promises': always, 'fs-ext': always, sqlite: always, wasi: always },
   },
   network: {
     port: 'the transports',
-    globals: { fetch: always, WebSocket: always },
+    globals: { fetch: always, WebSocket: always, EventSource: always },
     modules: Object.fromEntries(
-      ['net', 'tls', 'dgram', 'dns', 'dns/promises', 'http', 'https', 'http2'].map((name) => [
-        name,
-        always,
-      ]),
+      [
+        ...['net', 'tls', 'dgram', 'dns', 'dns/promises', 'http', 'https', 'http2', 'inspector'],
+        ...['inspector/promises', ...INNER_NETWORK],
+      ].map((name) => [name, always]),
     ),
   },
   processes: {
     port: 'the launcher',
     globals: {},
     modules: { child_process: always, cluster: always, worker_threads: always },
+  },
+  marks: {
+    port: 'mark()',
+    globals: {},
+    modules: { diagnostics_channel: always },
+  },
+  /** Ways to a module that the other rules do not see: nobody owns them. */
+  modules: {
+    port: 'an import of its name',
+    globals: {
+      process: members('getBuiltinModule', 'binding', 'dlopen', 'mainModule'),
+      eval: always,
+      Function: exceptMembers(() => true),
+    },
+    modules: { module: always, vm: always },
+    isHidden: true,
   },
 }
 
@@ -84,6 +121,9 @@ function createRule(seamName, seam) {
       const report = (node, what) => context.report({ node, messageId: 'seam', data: { what } })
       const checkModule = (node, source, names) => {
         const what = String(source?.value ?? '')
+        if (seam.isHidden === true && source !== null && source?.type !== 'Literal') {
+          report(node, 'a module whose name is not written out')
+        }
         const isForbidden = seam.modules[what.replace(/^node:/, '')]
         if (isForbidden?.(names) === true) report(node, what)
       }
@@ -94,7 +134,7 @@ function createRule(seamName, seam) {
         },
         ImportExpression: (node) => checkModule(node, node.source, ['*']),
         ExportNamedDeclaration(node) {
-          const names = node.specifiers.map((specifier) => specifier.local.name)
+          const names = node.specifiers.map((specifier) => nameOf(specifier.local))
           if (node.exportKind !== 'type') checkModule(node, node.source, names)
         },
         ExportAllDeclaration: (node) => checkModule(node, node.source, ['*']),
@@ -112,7 +152,12 @@ function createRule(seamName, seam) {
 function importedName(specifier) {
   if (specifier.type === 'ImportDefaultSpecifier') return ['default']
   if (specifier.type === 'ImportNamespaceSpecifier') return ['*']
-  return specifier.importKind === 'type' ? [] : [specifier.imported.name]
+  return specifier.importKind === 'type' ? [] : [nameOf(specifier.imported)]
+}
+
+/** A name may be written as a string, too. */
+function nameOf(identifier) {
+  return identifier.name ?? identifier.value
 }
 
 /** Every use, as a value, of a name that nothing in the file declares. */
