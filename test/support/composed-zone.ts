@@ -10,6 +10,7 @@ import { BlockIndex, initialiseBlockIndex, parseConfig as parseIndex } from '@ku
 import { Frontend, parseConfig as parseFrontend, type FrontendOverrides } from '@kura/frontend'
 import { SystemRandom, type Service } from '@kura/runtime'
 import { initialise, parseConfig as parseNode, StorageNode } from '@kura/storage-node'
+import type { StorageNodeConfig } from '@kura/storage-node'
 import {
   initialiseReplicationTable,
   parseConfig as parseManager,
@@ -26,18 +27,24 @@ export class ComposedZone implements AsyncDisposable {
   readonly zone = 'a'
   readonly frontend: Frontend
   readonly manager: VolumeManager
-  readonly #services: readonly Service[]
+  readonly #services: Service[]
+  readonly #nodes: StorageNode[]
+  readonly #nodeConfigs: readonly StorageNodeConfig[]
   readonly #dataDir: string
 
   private constructor(parts: {
     readonly frontend: Frontend
     readonly manager: VolumeManager
-    readonly services: readonly Service[]
+    readonly services: Service[]
+    readonly nodes: StorageNode[]
+    readonly nodeConfigs: readonly StorageNodeConfig[]
     readonly dataDir: string
   }) {
     this.frontend = parts.frontend
     this.manager = parts.manager
     this.#services = parts.services
+    this.#nodes = parts.nodes
+    this.#nodeConfigs = parts.nodeConfigs
     this.#dataDir = parts.dataDir
   }
 
@@ -53,13 +60,14 @@ export class ComposedZone implements AsyncDisposable {
     const own = { CELL_ID: '1', BUCKET_SIZE_BYTES: String(16 * 1024 * 1024) }
     const managerConfig = parseManager(settings('volume-manager', 'volume-manager', own))
     initialiseReplicationTable(managerConfig, random)
-    const nodes: StorageNode[] = []
+    const nodeConfigs: StorageNodeConfig[] = []
     for (let osdId = 1; osdId <= NODE_COUNT; osdId += 1) {
       const place = { CELL_ID: '1', OSD_ID: String(osdId), RACK: `rack-${osdId}` }
       const config = parseNode(settings('storage-node', `disk-${osdId}`, place))
       await initialise(config)
-      nodes.push(StorageNode.create(config))
+      nodeConfigs.push(config)
     }
+    const nodes = nodeConfigs.map((config) => StorageNode.create(config))
     const frontend = Frontend.create(
       parseFrontend(settings('frontend', 'frontend', {})),
       overrides.frontend,
@@ -73,9 +81,20 @@ export class ComposedZone implements AsyncDisposable {
       frontend,
     ]
     for (const service of services) await service.start()
-    const zone = new ComposedZone({ frontend, manager, services, dataDir })
+    const zone = new ComposedZone({ frontend, manager, services, nodes, nodeConfigs, dataDir })
     await zone.#waitReady()
     return zone
+  }
+
+  /** Stops a storage node and starts another one on its disk; the first is 1. */
+  async restartNode(osdId: number): Promise<void> {
+    const [node, config] = [this.#nodes[osdId - 1], this.#nodeConfigs[osdId - 1]]
+    if (node === undefined || config === undefined) throw new Error(`there is no node ${osdId}`)
+    await node[Symbol.asyncDispose]()
+    const next = StorageNode.create(config)
+    this.#nodes[osdId - 1] = next
+    this.#services[this.#services.indexOf(node)] = next
+    await next.start()
   }
 
   async #waitReady(): Promise<void> {
