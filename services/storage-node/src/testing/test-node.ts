@@ -4,7 +4,7 @@ import { MIB } from '@kura/core'
 import { StorageNode as StorageNodeService, type RecordSummary } from '@kura/proto'
 import { createRpcClient } from '@kura/rpc'
 import { SystemClock } from '@kura/runtime'
-import { BlockClient } from '@kura/transport'
+import { BlockClient, type OutgoingPut } from '@kura/transport'
 import type { StorageNode } from '../storage-node.ts'
 import { TEST_PLACE } from './listening-manager.ts'
 
@@ -65,16 +65,26 @@ export class TestNode {
 
   /** Starts a put, sends half of it, and goes away. */
   async abandonWrite(bytes: Uint8Array, to: ReturnType<TestNode['address']>): Promise<void> {
+    const put = await this.writeHalf(bytes, to)
+    put.abort()
+    await put.drained
+  }
+
+  /** Starts a put and sends half of it. */
+  async writeHalf(
+    bytes: Uint8Array,
+    to: ReturnType<TestNode['address']>,
+    timeoutMs = TIMEOUT_MS,
+  ): Promise<OutgoingPut> {
     const sizeBytes = bytes.length
     const value = { address: to, sizeBytes, putAtMs: 1_000 }
     const put = await this.#blocks.openPut(
       this.node.addresses.block,
-      { requestId: 'abandon', operation: { case: 'writeRecord', value } },
-      { sizeBytes, timeoutMs: TIMEOUT_MS, signal: never },
+      { requestId: 'half', operation: { case: 'writeRecord', value } },
+      { sizeBytes, timeoutMs, signal: never },
     )
     await put.write(bytes.subarray(0, sizeBytes / 2))
-    put.abort()
-    await put.drained
+    return put
   }
 
   /** Every record of an extent. */
