@@ -89,6 +89,11 @@ export class LocalService {
     return this.#child !== undefined
   }
 
+  /** How it ended last, e.g. `SIGKILL` or `exit code 0`. */
+  get lastExit(): string {
+    return this.#lastExit
+  }
+
   start(): void {
     if (this.#child !== undefined) return
     this.#isStopping = false
