@@ -74,6 +74,21 @@ const MESSAGE_DECISIONS = [
   },
 ]
 
+/** Why, is said in the file that may. */
+const FORCED_ENDS = [
+  {
+    selector:
+      'CallExpression[callee.property.name=/^(close|destroy)$/] MemberExpression' +
+      '[object.name="constants"][property.name=/^NGHTTP2_(?!NO_ERROR)/]',
+    message: 'Let GrpcConnection.cut reset a stream.',
+  },
+  {
+    selector:
+      'CallExpression[callee.property.name="destroy"][callee.object.name=/^(session|stream)$/]',
+    message: 'Let GrpcConnection cut a stream or drop a connection.',
+  },
+]
+
 const EXPORT_ALL = {
   selector: 'ExportAllDeclaration',
   message: 'index.ts is a table of contents: name what it exports.',
@@ -138,6 +153,13 @@ export default tseslint.config(
   {
     files: [...TESTS, 'test/**/*.ts'],
     rules: { 'no-restricted-syntax': ['error', EXPORT_ALL], 'no-restricted-globals': 'off' },
+  },
+  {
+    files: ['services/frontend/src/grpc/**/*.ts'],
+    ignores: [...TESTS, 'services/frontend/src/grpc/grpc-connection.ts'],
+    rules: {
+      'no-restricted-syntax': ['error', EXPORT_ALL, ...MESSAGE_DECISIONS, ...FORCED_ENDS],
+    },
   },
   { files: ['vitest.config.ts'], rules: { 'import-x/no-default-export': 'off' } },
   ...Object.keys(seams).map((name) => ({

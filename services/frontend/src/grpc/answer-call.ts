@@ -6,6 +6,7 @@ import { audited, type AuditLine } from '../audit.ts'
 import type { FrontendContext } from '../frontend-context.ts'
 import { HTTP_HEADERS_BYTES_MAX, HTTP_HEADERS_COUNT_MAX } from '../limits.ts'
 import { getOverGrpc, statOverGrpc } from './get-over-grpc.ts'
+import type { GrpcConnection } from './grpc-connection.ts'
 import { GrpcExchange } from './grpc-exchange.ts'
 import type { HealthService } from './health-over-grpc.ts'
 import { putOverGrpc } from './put-over-grpc.ts'
@@ -73,6 +74,7 @@ function blockMethod(
 export async function answerCall(
   answering: CallAnswering,
   call: {
+    readonly connection: GrpcConnection
     readonly stream: ServerHttp2Stream
     readonly headers: IncomingHttpHeaders
     /** Names and values by turns, as they came. */
@@ -81,7 +83,7 @@ export async function answerCall(
 ): Promise<void> {
   const { frontend, stopSignal } = answering
   const { clock, random } = frontend
-  const { stream, headers, rawHeaders } = call
+  const { connection, stream, headers, rawHeaders } = call
   if (!CONTENT_TYPE_PATTERN.test(headers['content-type'] ?? '') || headers[':method'] !== 'POST') {
     stream.respond({ ':status': 415 }, { endStream: true })
     stream.close()
@@ -89,6 +91,7 @@ export async function answerCall(
   }
   const method = METHODS.get(headers[':path'] ?? '')
   const exchange = new GrpcExchange({
+    connection,
     stream,
     headers,
     clock,

@@ -3,7 +3,8 @@
  * Written on HTTP/2 and not on grpc-js, which has a whole message in memory before anybody may
  * refuse it, decompresses what it is sent, and cannot part with a caller who does not read.
  */
-import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2'
+import { performServerHandshake } from 'node:http2'
+import { createServer, type Server } from 'node:net'
 import { KuraError } from '@kura/core'
 import { listenOn } from '@kura/runtime'
 import type { FrontendContext } from '../frontend-context.ts'
@@ -19,11 +20,12 @@ import {
   HTTP_HEADERS_BYTES_MAX,
 } from '../limits.ts'
 import { answerCall, type CallAnswering } from './answer-call.ts'
+import { GrpcConnection } from './grpc-connection.ts'
 import { HealthService } from './health-over-grpc.ts'
 import { ServingStatus } from './serving-status.ts'
 import { watchSession } from './watch-session.ts'
 
-const SERVER_OPTIONS = {
+const SESSION_OPTIONS = {
   settings: {
     maxConcurrentStreams: GRPC_STREAMS_MAX,
     initialWindowSize: GRPC_STREAM_WINDOW_BYTES,
@@ -38,22 +40,22 @@ const SERVER_OPTIONS = {
 export class GrpcDoor {
   /** `host:port` as bound. */
   readonly address: string
-  readonly #server: Http2Server
+  readonly #server: Server
   readonly #frontend: FrontendContext
-  readonly #sessions: ReadonlySet<ServerHttp2Session>
+  readonly #connections: ReadonlySet<GrpcConnection>
   readonly #stopping: AbortController
 
   private constructor(parts: {
     readonly address: string
-    readonly server: Http2Server
+    readonly server: Server
     readonly frontend: FrontendContext
-    readonly sessions: ReadonlySet<ServerHttp2Session>
+    readonly connections: ReadonlySet<GrpcConnection>
     readonly stopping: AbortController
   }) {
     this.address = parts.address
     this.#server = parts.server
     this.#frontend = parts.frontend
-    this.#sessions = parts.sessions
+    this.#connections = parts.connections
     this.#stopping = parts.stopping
   }
 
@@ -65,35 +67,28 @@ export class GrpcDoor {
   }): Promise<GrpcDoor> {
     const { frontend, isReady } = options
     const { clock } = frontend
-    const server = createServer(SERVER_OPTIONS)
-    server.maxConnections = GRPC_CONNECTIONS_MAX
-    const sessions = new Set<ServerHttp2Session>()
+    const connections = new Set<GrpcConnection>()
     const stopping = new AbortController()
     const health = new HealthService({ clock, serving: new ServingStatus({ clock, isReady }) })
     const answering: CallAnswering = { frontend, health, stopSignal: stopping.signal }
-    server.on('session', (session) => {
-      sessions.add(session)
-      session.once('close', () => sessions.delete(session))
-      session.on('error', () => undefined)
-      session.setLocalWindowSize(GRPC_CONNECTION_WINDOW_BYTES)
-      watchSession(session, clock)
+    const server = createServer((socket) => {
+      const session = performServerHandshake(socket, SESSION_OPTIONS)
+      const connection = new GrpcConnection({ session, socket, clock })
+      connections.add(connection)
+      socket.once('close', () => connections.delete(connection))
+      answerCalls(connection, answering)
     })
-    server.on('stream', (stream, headers, _flags, rawHeaders) => {
-      // A stream that breaks is closed, too, and that is where its call learns of it.
-      stream.on('error', () => undefined)
-      // A rejection is a bug and is left unhandled on purpose: it ends the process.
-      void answerCall(answering, { stream, headers, rawHeaders })
-    })
+    server.maxConnections = GRPC_CONNECTIONS_MAX
     // A connection that could not be accepted, for want of descriptors, is no reason to die.
     server.on('error', (error) => {
       frontend.loggers.frontend.warn({ reason: error.message }, 'gRPC listener trouble')
     })
     const address = await listenOn(server, options.address)
-    return new GrpcDoor({ address, server, frontend, sessions, stopping })
+    return new GrpcDoor({ address, server, frontend, connections, stopping })
   }
 
   get connectionCount(): number {
-    return this.#sessions.size
+    return this.#connections.size
   }
 
   /** Takes no more calls, lets running ones end within the grace, then cuts them. */
@@ -102,11 +97,24 @@ export class GrpcDoor {
       this.#server.close(() => resolve())
     })
     this.#stopping.abort(new KuraError('shutting-down', 'the server is stopping'))
-    for (const session of this.#sessions) session.close()
+    for (const { session } of this.#connections) session.close()
     const cancelTimer = this.#frontend.clock.schedule(options.graceMs, () => {
-      for (const session of this.#sessions) session.destroy()
+      for (const connection of this.#connections) connection.drop()
     })
     await closed
     cancelTimer()
   }
+}
+
+function answerCalls(connection: GrpcConnection, answering: CallAnswering): void {
+  const { session } = connection
+  session.on('error', () => undefined)
+  session.setLocalWindowSize(GRPC_CONNECTION_WINDOW_BYTES)
+  watchSession(connection, answering.frontend.clock)
+  session.on('stream', (stream, headers, _flags, rawHeaders) => {
+    // A stream that breaks is closed, too, and that is where its call learns of it.
+    stream.on('error', () => undefined)
+    // A rejection is a bug and is left unhandled on purpose: it ends the process.
+    void answerCall(answering, { connection, stream, headers, rawHeaders })
+  })
 }

@@ -6,11 +6,11 @@ import { KuraError, type Clock } from '@kura/core'
 import { clientKeyOf, type ClientKey } from '../admission/client-key.ts'
 import {
   GRPC_CALL_TIMEOUT_MS,
-  GRPC_CLOSE_MS_MAX,
   GRPC_SMALL_MESSAGE_BYTES_MAX,
   HTTP_WRITE_STEP_BYTES,
   HTTP_WRITE_STEP_TIMEOUT_MS,
 } from '../limits.ts'
+import type { GrpcConnection } from './grpc-connection.ts'
 import { describeFailure, STATUS_OK } from './grpc-status.ts'
 import { MessageReader } from './message-reader.ts'
 import { parseTimeout } from './parse-timeout.ts'
@@ -27,8 +27,7 @@ export class GrpcExchange {
   /** Aborts with a KuraError: the caller left, its deadline passed, or the process stops. */
   readonly signal: AbortSignal
   readonly reader: MessageReader
-  /** Stands for the connection; the same object for all its calls. */
-  readonly connection: object
+  readonly connection: GrpcConnection
   readonly #stream: ServerHttp2Stream
   readonly #headers: IncomingHttpHeaders
   readonly #clock: Clock
@@ -36,6 +35,7 @@ export class GrpcExchange {
   #cancelTimer: () => void = () => undefined
 
   constructor(options: {
+    readonly connection: GrpcConnection
     readonly stream: ServerHttp2Stream
     readonly headers: IncomingHttpHeaders
     readonly newRequestId: () => string
@@ -43,12 +43,12 @@ export class GrpcExchange {
     /** Aborts with `shutting-down` when running calls have had their time. */
     readonly stopSignal: AbortSignal
   }) {
-    const { stream, headers, clock } = options
+    const { connection, stream, headers, clock } = options
     this.#stream = stream
-    this.connection = stream.session ?? stream
+    this.connection = connection
     const name = headers[CLIENT_KEY]
     this.client = clientKeyOf({
-      remoteAddress: stream.session?.socket.remoteAddress,
+      remoteAddress: connection.remoteAddress,
       name: typeof name === 'string' ? name : undefined,
     })
     this.#headers = headers
@@ -139,7 +139,8 @@ export class GrpcExchange {
       return
     }
     stream.respond({ ...this.#headersOfAnswer(), ...trailers }, { endStream: true })
-    this.#refuseRest()
+    // The rest of the request is not wanted. Only an answer without a body may be closed like this.
+    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR)
     await this.#closed()
   }
 
@@ -167,15 +168,9 @@ export class GrpcExchange {
     stream.once('wantTrailers', () => {
       if (stream.closed) return
       stream.sendTrailers(trailers)
-      this.#refuseRest()
     })
     stream.end()
     await this.#closed()
-  }
-
-  /** An answer may come before the end of its request; the rest is not wanted then. */
-  #refuseRest(): void {
-    if (!this.#stream.readableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR)
   }
 
   async #closed(): Promise<void> {
@@ -217,16 +212,7 @@ export class GrpcExchange {
     })
   }
 
-  /**
-   * Resets the call after a time. Where the caller does not even take that, its connection goes:
-   * none of its calls could be answered.
-   */
   #cutAfter(timeoutMs: number): () => void {
-    const stream = this.#stream
-    let cancelTimer = this.#clock.schedule(timeoutMs, () => {
-      cancelTimer = this.#clock.schedule(GRPC_CLOSE_MS_MAX, () => stream.session?.destroy())
-      stream.close(constants.NGHTTP2_CANCEL)
-    })
-    return () => cancelTimer()
+    return this.#clock.schedule(timeoutMs, () => this.connection.cut(this.#stream))
   }
 }

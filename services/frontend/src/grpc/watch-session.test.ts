@@ -1,10 +1,15 @@
 /** When connections end by themselves; time is moved by hand. */
-import { connect as connectHttp2, createServer, type Http2Server } from 'node:http2'
-import { connect, type AddressInfo, type Socket } from 'node:net'
+import {
+  connect as connectHttp2,
+  performServerHandshake,
+  type ServerHttp2Session,
+} from 'node:http2'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { ManualClock } from '@kura/testkit'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { GRPC_CLOSE_MS_MAX, HTTP_IDLE_TIMEOUT_MS } from '../limits.ts'
+import { GrpcConnection } from './grpc-connection.ts'
 import { watchSession } from './watch-session.ts'
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1')
@@ -13,19 +18,20 @@ const HALF_A_HEADER = Buffer.from('\0\0\x01\x01\0\0\0\0\x01\0', 'latin1')
 const PATIENCE = { timeout: 5_000 }
 
 let clock: ManualClock
-let server: Http2Server
+let server: Server
+let session: ServerHttp2Session
 let sessionCount: number
 let port: number
 
 beforeEach(async () => {
   clock = new ManualClock()
   sessionCount = 0
-  server = createServer()
-  server.on('session', (session) => {
+  server = createServer((socket) => {
+    session = performServerHandshake(socket)
     sessionCount += 1
     session.once('close', () => (sessionCount -= 1))
     session.on('error', () => undefined)
-    watchSession(session, clock)
+    watchSession(new GrpcConnection({ session, socket, clock }), clock)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -61,12 +67,14 @@ it.each([
 
 it('a connection with a call under way stays, and is closed when the call is long over', async () => {
   let end = (): void => undefined
-  server.on('stream', (stream) => {
+  const client = connectHttp2(`http://127.0.0.1:${port}`)
+  const closed = once(client, 'close')
+  await once(client, 'connect')
+  await expect.poll(() => sessionCount, PATIENCE).toBe(1)
+  session.on('stream', (stream) => {
     stream.respond()
     end = () => stream.end()
   })
-  const client = connectHttp2(`http://127.0.0.1:${port}`)
-  const closed = once(client, 'close')
   const call = client.request({ ':path': '/' })
   call.resume()
   await once(call, 'response')
