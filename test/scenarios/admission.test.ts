@@ -111,8 +111,15 @@ it('when buffers come back, who waits is served at every door, and nothing is le
 })
 
 it('a client at ten times its share leaves the others at least 80 %, and is the one refused', async () => {
-  const plan = { sizeBytes: 4 * KIB, parallelism: 8, storedMin: 60, slicesMin: 3, slicesMax: 8 }
-  const fairness = await measureFairness(scenario.zone, plan)
+  const fairness = await measureFairness(scenario.zone, {
+    sizeBytes: 4 * KIB,
+    parallelism: 8,
+    storedMin: 60,
+    slicesMin: 3,
+    slicesMax: 8,
+    sliceMs: 1_000,
+    settleMs: 400,
+  })
   const kept = keptShares(fairness)
   const mean = kept.reduce((sum, each) => sum + each, 0) / kept.length
   expect(mean).toBeGreaterThan(0.8)

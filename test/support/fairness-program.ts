@@ -17,6 +17,9 @@ export interface FairnessPlan {
   readonly storedMin: number
   readonly slicesMin: number
   readonly slicesMax: number
+  readonly sliceMs: number
+  /** After a change, until what was under way has gone and the line is what it will be. */
+  readonly settleMs: number
 }
 
 export interface FairnessReport {
@@ -27,10 +30,7 @@ export interface FairnessReport {
 
 const CLIENTS = ['greedy', 'one', 'two', 'three', 'four']
 const GREED = 10
-const SLICE_MS = 1_000
 const WARM_UP_MS = 1_000
-/** After a change, until the line of the frontend is what it will be. */
-const SETTLE_MS = 400
 
 async function main(plan: FairnessPlan): Promise<void> {
   const loads = CLIENTS.map((name) => new HttpLoad({ address: plan.http, name, ...plan }))
@@ -40,9 +40,9 @@ async function main(plan: FairnessPlan): Promise<void> {
   let whenEqual = loads.map(() => ZERO)
   let besideGreedy = loads.map(() => ZERO)
   for (let slice = 0; slice < plan.slicesMax; slice += 1) {
-    whenEqual = addAll(whenEqual, await measure(loads))
+    whenEqual = addAll(whenEqual, await measure(loads, plan))
     await greedy?.keep(plan.parallelism * GREED)
-    besideGreedy = addAll(besideGreedy, await measure(loads))
+    besideGreedy = addAll(besideGreedy, await measure(loads, plan))
     await greedy?.keep(plan.parallelism)
     const isEnough = whenEqual.every((counts) => storedOf(counts) >= plan.storedMin)
     if (isEnough && slice + 1 >= plan.slicesMin) break
@@ -54,10 +54,10 @@ async function main(plan: FairnessPlan): Promise<void> {
 
 const ZERO: LoadCounts = {}
 
-async function measure(loads: readonly HttpLoad[]): Promise<LoadCounts[]> {
-  await sleep(SETTLE_MS)
+async function measure(loads: readonly HttpLoad[], plan: FairnessPlan): Promise<LoadCounts[]> {
+  await sleep(plan.settleMs)
   const before = loads.map(({ counts }) => counts)
-  await sleep(SLICE_MS)
+  await sleep(plan.sliceMs)
   return loads.map(({ counts }, index) => subtract(counts, before[index] ?? ZERO))
 }
 
