@@ -97,6 +97,11 @@ export class ComposedZone implements AsyncDisposable {
     await next.start()
   }
 
+  /** It stays away; nothing of it is lost. */
+  async stopNode(osdId: number): Promise<void> {
+    await this.#nodes[osdId - 1]?.[Symbol.asyncDispose]()
+  }
+
   async #waitReady(): Promise<void> {
     const endsAtMs = performance.now() + READY_TIMEOUT_MS
     for (;;) {

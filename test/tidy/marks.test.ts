@@ -8,8 +8,10 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   extent: /^packages\/extent\/src\//,
   disk: /^packages\/extent\/src\//,
   index: /^services\/block-index\/src\/store\//,
+  database: /^packages\/database\/src\//,
   table: /^services\/volume-manager\/src\/store\//,
   close: /^services\/volume-manager\/src\/closing\//,
+  repair: /^services\/volume-manager\/src\/repair\//,
   put: /^services\/frontend\/src\/(steps|handlers)\//,
 }
 const MARKS_MIN = 30

@@ -94,7 +94,7 @@ describe('the seams', () => {
 
 /** Where the real ports are made. Everything else is given them. */
 const COMPOSITION_ROOTS =
-  /^services\/([^/]+)\/src\/(main|initialise|\1)\.ts$|^packages\/(client|cli)\/src\//
+  /^services\/([^/]+)\/src\/(main|initialise|commands|\1)\.ts$|^packages\/(client|cli)\/src\//
 /** They measure or lock the very machine, whatever a test puts in place of it. */
 const OWN_CLOCK = ['packages/runtime/src/metrics.ts']
 const MADE = /new System(Clock|Random)\(|(NodeDisk|DirectoryCoordinator)\.open\(/

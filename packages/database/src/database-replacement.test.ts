@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { parsePocketId, parseZoneId } from '@kura/core'
+import { MARKS, parsePocketId, parseZoneId } from '@kura/core'
 import { SeededRandom } from '@kura/testkit'
 import {
   DatabaseReplacement,
@@ -75,6 +76,21 @@ it('a new database takes the place of the old one, which is kept whole', () => {
   expect(ids(join(directory, 'replaced-1', 'store.sqlite'))).toEqual([1])
   using database = openThings(path)
   expect(database.things.genesis.incarnation.number).toBe(7)
+})
+
+it('a replacement passes each of its marks, one after the other', () => {
+  const marks = MARKS.filter((mark) => mark.startsWith('database.'))
+  const passed: string[] = []
+  const listeners = marks.map((mark) => ({
+    channel: `kura:${mark}`,
+    listen: () => {
+      passed.push(mark)
+    },
+  }))
+  for (const { channel, listen } of listeners) subscribe(channel, listen)
+  replaceWith(2)
+  for (const { channel, listen } of listeners) unsubscribe(channel, listen)
+  expect(passed).toEqual(marks)
 })
 
 it('what only the log of the old database has goes aside with it', () => {

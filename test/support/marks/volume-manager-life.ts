@@ -21,7 +21,8 @@ const POLL_MS = 30
 const place = { pocket: parsePocketId('local'), zone: parseZoneId('a'), cellId: parseCellId(1) }
 
 export class VolumeManagerLife implements MarkedService {
-  readonly marks = MARKS.filter((mark) => /^(table|close)\./.test(mark))
+  /** Those of repair are tested where a leader's end is cheaper than a process. */
+  readonly marks = MARKS.filter((mark) => /^(table\.volume|close)\./.test(mark))
   readonly #zone: ZoneLife
   #manager: RpcClientOf<typeof VolumeManager> | undefined
   #node: RpcClientOf<typeof StorageNode> | undefined

@@ -136,7 +136,7 @@ async function listCopy(
   }
 }
 
-/** The records that the table's digest is over. Throws `digest-mismatch` where no copy lists them. */
+/** The records that the table's digest is over. Throws `digest-mismatch` where none lists them. */
 function findBase(
   volume: Volume,
   listed: readonly ListedCopy[],

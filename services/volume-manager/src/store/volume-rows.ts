@@ -202,7 +202,7 @@ export class VolumeRows {
     mark('table.volume.closing', { volumeId })
   }
 
-  /** The intent of one more extent, to be built through scratch by a closing or an order. Durable. */
+  /** The intent of one more extent, to be built by a closing or an order. Durable. */
   addIntent(intent: {
     readonly volumeId: VolumeId
     readonly extentId: ExtentId
