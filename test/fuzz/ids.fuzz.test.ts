@@ -19,8 +19,8 @@ import { fuzzDecoder } from '@kura/testkit'
 const hash = 'ab'.repeat(32)
 const diskUuid = '01234567-89ab-4def-8123-456789abcdef'
 
-it('any text as a hash is a hash, which its bytes give back, or a typed error', () => {
-  const result = fuzzDecoder({
+it('any text as a hash is a hash, which its bytes give back, or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'hash',
     decode: (bytes) => {
       const parsed = parseBlockHash(bytes.toString())
@@ -33,8 +33,8 @@ it('any text as a hash is a hash, which its bytes give back, or a typed error', 
   expect(result.corpusCount).toBeGreaterThanOrEqual(2)
 })
 
-it('any bytes as a hash are a hash or a typed error', () => {
-  const result = fuzzDecoder({
+it('any bytes as a hash are a hash or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'hash bytes',
     decode: (bytes) => parseBlockHash(hashFromBytes(bytes)),
     seeds: [Buffer.alloc(32, 7)],
@@ -42,9 +42,9 @@ it('any bytes as a hash are a hash or a typed error', () => {
   expect(result.corpusCount).toBeGreaterThanOrEqual(1)
 })
 
-it('any text as a name or UUID is one or a typed error', () => {
+it('any text as a name or UUID is one or a typed error', async () => {
   const parsers = [parsePocketId, parseZoneId, parseDiskUuid]
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'names',
     decode: (bytes) => parsers[(bytes[0] ?? 0) % 3]?.(bytes.subarray(1).toString()),
     seeds: ['0local', '1a', `2${diskUuid}`].map((text) => Buffer.from(text)),
@@ -52,10 +52,10 @@ it('any text as a name or UUID is one or a typed error', () => {
   expect(result.corpusCount).toBeGreaterThanOrEqual(3)
 })
 
-it('any number as an id is an id with its parts or a typed error', () => {
+it('any number as an id is an id with its parts or a typed error', async () => {
   const smallIds = [parseCellId, parseOsdId]
   const largeIds = [parseBucketId, parseVolumeId, parseExtentId, parseOrderId]
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'numeric ids',
     decode: (bytes) => {
       const padded = Buffer.alloc(17)

@@ -31,8 +31,8 @@ function parseEnvironment(text: string, service: string): Environment {
 /** `own` are settings besides those that all services have. */
 function fuzzEnvironment<S extends SettingsShape>(settings: ServiceSettings<S>, own: string): void {
   const { service } = settings
-  it(`any environment of ${service} gives settings or a typed error`, () => {
-    const result = fuzzDecoder({
+  it(`any environment of ${service} gives settings or a typed error`, async () => {
+    const result = await fuzzDecoder({
       name: `environment of ${service}`,
       decode: (bytes) =>
         resolveSettings(settings, { env: parseEnvironment(bytes.toString(), service) }).values,
@@ -54,9 +54,9 @@ fuzzEnvironment(
 fuzzEnvironment(zoneMasterSettings, 'instance=1')
 
 // What a file's lines give is decided by the same code for every service.
-it('any settings file gives settings or a typed error', () => {
+it('any settings file gives settings or a typed error', async () => {
   const own = 'cell_id = 1\nosd_id = 3\nrack = "r1"\nscrub_period_ms = 10'
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'settings file',
     decode: (bytes) =>
       resolveSettings(storageNodeSettings, { file: { path: 'f.toml', text: bytes.toString() } })

@@ -22,12 +22,12 @@ const hash = hashFromBytes(hashBytes)
 const attributes = { mode: 0o644, mtimeNs: 1_700_000_000_000_000_000n }
 const stats = { mode: 0o100644n, mtimeNs: 5n }
 
-it('any block as a file manifest is a manifest or a typed error', () => {
+it('any block as a file manifest is a manifest or a typed error', async () => {
   const spans = [
     { hash, sizeBytes: 4_194_304 },
     { hash, sizeBytes: 17 },
   ]
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'file manifest',
     decode: (bytes) => {
       const manifest = decodeFileManifest(bytes)
@@ -44,7 +44,7 @@ it('any block as a file manifest is a manifest or a typed error', () => {
   expect(result.corpusCount).toBeGreaterThan(3)
 })
 
-it('any block as a tree manifest is a manifest or a typed error', () => {
+it('any block as a tree manifest is a manifest or a typed error', async () => {
   const span = { hash: hashBytes, sizeBytes: 5n }
   const entries = [
     createEntry(Buffer.from('a'), stats, { case: 'block', value: span }),
@@ -54,7 +54,7 @@ it('any block as a tree manifest is a manifest or a typed error', () => {
     createEntry(Buffer.from('e'), stats, { case: 'symlink', value: Buffer.from('..') }),
   ]
   const parts = [{ hash, sizeBytes: 9 }]
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'tree manifest',
     decode: (bytes) => {
       const manifest = decodeTreeManifest(bytes)
@@ -75,8 +75,8 @@ it('any block as a tree manifest is a manifest or a typed error', () => {
   expect(result.corpusCount).toBeGreaterThan(2)
 })
 
-it('any text as a reference is a reference, which reads back, or a typed error', () => {
-  const result = fuzzDecoder({
+it('any text as a reference is a reference, which reads back, or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'reference',
     decode: (bytes) => {
       const reference = parseReference(bytes.toString())
@@ -90,7 +90,7 @@ it('any text as a reference is a reference, which reads back, or a typed error',
   expect(result.corpusCount).toBeGreaterThanOrEqual(3)
 })
 
-it('any receipt of a server is one for this block or a typed error', () => {
+it('any receipt of a server is one for this block or a typed error', async () => {
   const receipt = create(PutReceiptSchema, {
     hash: hashBytes,
     sizeBytes: 5,
@@ -102,7 +102,7 @@ it('any receipt of a server is one for this block or a typed error', () => {
     position: 12n,
     zonesAcknowledged: ['a'],
   })
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'receipt',
     decode: (bytes) => parseReceipt(parse(PutReceiptSchema, bytes), { hash, sizeBytes: 5 }),
     seeds: [toBinary(PutReceiptSchema, receipt)],
@@ -110,7 +110,7 @@ it('any receipt of a server is one for this block or a typed error', () => {
   expect(result.corpusCount).toBeGreaterThan(1)
 })
 
-it('any description of a block is one of this block or a typed error', () => {
+it('any description of a block is one of this block or a typed error', async () => {
   const info = create(BlockInfoSchema, {
     hash: hashBytes,
     sizeBytes: 5,
@@ -118,7 +118,7 @@ it('any description of a block is one of this block or a typed error', () => {
     lastPutMs: 1_700_000_000_000,
     bucketId: 300n,
   })
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'block info',
     decode: (bytes) => parseBlockInfo(parse(BlockInfoSchema, bytes), hash),
     seeds: [toBinary(BlockInfoSchema, info)],

@@ -7,8 +7,8 @@ const addresses = { rpc: '127.0.0.1:1', block: '[::1]:2' }
 const member = { kind: 'storage-node', id: '1-3', addresses } as const
 const WORDS = ['formatVersion', '__proto__', 'null', '1e999', '-1', '[', '{', '"', 'frontend']
 
-it('any text as a member file is a member, whose id is a file name, or a typed error', () => {
-  const result = fuzzDecoder({
+it('any text as a member file is a member, whose id is a file name, or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'member file',
     decode: (bytes) => {
       const announced = decodeMember(bytes.toString())
@@ -22,8 +22,8 @@ it('any text as a member file is a member, whose id is a file name, or a typed e
   expect(result.corpusCount).toBeGreaterThan(3)
 })
 
-it('any text as a cache of addresses is a list of members or a typed error', () => {
-  const result = fuzzDecoder({
+it('any text as a cache of addresses is a list of members or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'address cache',
     decode: (bytes) => parseMembers(bytes.toString()),
     seeds: [Buffer.from(JSON.stringify({ formatVersion: 1, members: [member, member] }))],

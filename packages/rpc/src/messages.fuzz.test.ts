@@ -48,8 +48,8 @@ function methodOf(bytes: Buffer): BoundMethod | undefined {
 }
 
 describe('control plane', () => {
-  it('any bytes as a request of any method decode or are refused', () => {
-    const result = fuzzDecoder({
+  it('any bytes as a request of any method decode or are refused', async () => {
+    const result = await fuzzDecoder({
       name: 'RPC requests',
       decode: (bytes) => {
         const method = methodOf(bytes)
@@ -61,8 +61,8 @@ describe('control plane', () => {
     expect(result.corpusCount).toBeGreaterThanOrEqual(methods.length)
   })
 
-  it('any bytes as an answer of any method decode or are refused', () => {
-    const result = fuzzDecoder({
+  it('any bytes as an answer of any method decode or are refused', async () => {
+    const result = await fuzzDecoder({
       name: 'RPC answers',
       decode: (bytes) => {
         const method = methodOf(bytes)
@@ -74,9 +74,9 @@ describe('control plane', () => {
     expect(result.corpusCount).toBeGreaterThanOrEqual(methods.length)
   })
 
-  it('any text as a caller is a caller or a typed error', () => {
+  it('any text as a caller is a caller or a typed error', async () => {
     const place = { pocket: parsePocketId('local'), zone: parseZoneId('a') }
-    const result = fuzzDecoder({
+    const result = await fuzzDecoder({
       name: 'caller line',
       decode: (bytes) => {
         const caller = decodeCaller(bytes.toString())
@@ -92,11 +92,11 @@ describe('control plane', () => {
     expect(result.corpusCount).toBeGreaterThan(2)
   })
 
-  it('any trailer of an error is a typed error, whose code is one of ours', () => {
+  it('any trailer of an error is a typed error, whose code is one of ours', async () => {
     const hash = 'a'.repeat(64)
     const { metadata } = encodeRpcError(new KuraError('gate-closed', 'm', { details: { hash } }))
     const trailer = metadata?.get('kura-error-bin')[0]
-    const result = fuzzDecoder({
+    const result = await fuzzDecoder({
       name: 'error trailer',
       decode: (bytes) => {
         const error = decodeRpcError(failureWith(bytes), 'locateBlock')

@@ -76,8 +76,8 @@ function repairFrame(bytes: Buffer): Buffer {
   return bytes
 }
 
-it('any bytes as a request frame are a request or a typed error', () => {
-  const result = fuzzDecoder({
+it('any bytes as a request frame are a request or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'request frame',
     // What a request says is for the handlers to check.
     decode: (bytes) => decodeRequest(decodeFrame(bytes)).operation.case,
@@ -88,8 +88,8 @@ it('any bytes as a request frame are a request or a typed error', () => {
   expect(result.corpusCount).toBeGreaterThan(requests.length)
 })
 
-it('any bytes as a response frame are a response or a typed error', () => {
-  const result = fuzzDecoder({
+it('any bytes as a response frame are a response or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'response frame',
     decode: (bytes) => {
       const { outcome } = decodeResponse(decodeFrame(bytes))
@@ -102,8 +102,8 @@ it('any bytes as a response frame are a response or a typed error', () => {
   expect(result.corpusCount).toBeGreaterThan(responses.length)
 })
 
-it('any bytes as a trailer are a trailer or a typed error', () => {
-  const result = fuzzDecoder({
+it('any bytes as a trailer are a trailer or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'trailer',
     decode: (bytes) => {
       const trailer = Buffer.alloc(TRAILER_BYTES)
@@ -124,8 +124,8 @@ it('any bytes as a trailer are a trailer or a typed error', () => {
   expect(result.corpusCount).toBeGreaterThan(2)
 })
 
-it('any text as an address is an address or a typed error', () => {
-  const result = fuzzDecoder({
+it('any text as an address is an address or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'address',
     decode: (bytes) => parseAddress(bytes.toString()),
     seeds: [Buffer.from('127.0.0.1:7420'), Buffer.from('[::1]:1'), Buffer.from('a.b:65535')],

@@ -7,7 +7,7 @@ import { parseExtentSpec } from './messages.ts'
 
 const target = { extentId: parseExtentId(9), volumeId: parseVolumeId(8) }
 
-it('any order to build an extent is one of blocks that fit buffers, or a typed error', () => {
+it('any order to build an extent is one of blocks that fit buffers, or a typed error', async () => {
   const hash = Buffer.alloc(32, 7)
   const request = create(BuildExtentRequestSchema, {
     epoch: 3n,
@@ -18,7 +18,7 @@ it('any order to build an extent is one of blocks that fit buffers, or a typed e
     capacityBytes: 8192n,
     records: [{ hash, sizeBytes: 5, plainCrc: 9, putAtMs: 12 }],
   })
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'build order',
     decode: (bytes) => {
       const order = parse(bytes)

@@ -41,8 +41,8 @@ const parse: typeof fromBinary = (schema, bytes) => {
   }
 }
 
-it('any heartbeat is one of a storage node or a typed error', () => {
-  const result = fuzzDecoder({
+it('any heartbeat is one of a storage node or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'heartbeat',
     decode: (bytes) => {
       const { damages, ...beat } = parseHeartbeat(parse(HeartbeatRequestSchema, bytes))
@@ -55,10 +55,10 @@ it('any heartbeat is one of a storage node or a typed error', () => {
   expect(result.corpusCount).toBeGreaterThan(3)
 })
 
-it('any list of records is one of blocks or a typed error', () => {
+it('any list of records is one of blocks or a typed error', async () => {
   const record = { hash: Buffer.alloc(32, 7), sizeBytes: 5, plainCrc: 9, putAtMs: 12 }
   const list = create(RecordListSchema, { records: [record, record] })
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'record list',
     decode: (bytes) => parse(RecordListSchema, bytes).records.map(parseRecordSummary),
     seeds: [toBinary(RecordListSchema, list)],
@@ -66,10 +66,10 @@ it('any list of records is one of blocks or a typed error', () => {
   expect(result.corpusCount).toBeGreaterThan(2)
 })
 
-it('any row of the replication table is a volume or a typed error', () => {
+it('any row of the replication table is a volume or a typed error', async () => {
   const extent = { extent_id: 9, volume_id: 8, disk_uuid: diskUuid, state: 'source' }
   const row = { volume_id: 8, bucket_id: 7, state: 'closed', generation: 1, salt: 'ab' }
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'table row',
     decode: (bytes) => {
       const [state = '', extentState = '', uuid = '', id = ''] = bytes.toString().split(' ')

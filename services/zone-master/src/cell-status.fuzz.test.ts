@@ -10,11 +10,11 @@ const diskUuid = '01234567-89ab-4def-8123-456789abcdef'
 const domains = { rack: 'r', power: 'p', vendor: 'v', firmware: 'f' }
 const disk = { diskUuid, osdId: 1, domains, state: 'in-service', reachable: true }
 
-it('any report of a cell is one that the registry can plan with, or a typed error', () => {
+it('any report of a cell is one that the registry can plan with, or a typed error', async () => {
   const request = create(ReportCellRequestSchema, {
     status: { cellId: 1, epoch: 3n, disks: [disk, { ...disk, osdId: 2 }] },
   })
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'cell report',
     decode: (bytes) => {
       const report = parseCellStatus(parse(bytes).status)

@@ -24,59 +24,61 @@ function decodeMaze(bytes: Buffer): string {
   throw new TypeError('the minotaur')
 }
 
-function fuzz(decode: FuzzedDecoder['decode']) {
-  return fuzzDecoder({ name: 'planted', decode, seeds: [Buffer.from('seed')] })
+async function fuzz(decode: FuzzedDecoder['decode']) {
+  return await fuzzDecoder({ name: 'planted', decode, seeds: [Buffer.from('seed')] })
 }
 
-it('finds a bug step by step that chance alone would not find', () => {
+it('finds a bug step by step that chance alone would not find', async () => {
   vi.stubEnv('KURA_FUZZ_EXECUTIONS', '200000')
-  expect(() => fuzz(decodeMaze)).toThrow(/minotaur.*6bf3029d/)
+  await expect(fuzz(decodeMaze)).rejects.toThrow(/minotaur.*6bf3029d/)
 })
 
-it('the same seed takes the same way', () => {
-  const run = (): string => {
+it('the same seed takes the same way', async () => {
+  const run = async (): Promise<string> => {
     const inputs: string[] = []
-    fuzz((bytes) => {
+    await fuzz((bytes) => {
       inputs.push(bytes.toString('hex'))
       if (bytes.length > 6) refuse()
       return 1
     })
     return inputs.slice(0, 2_000).join()
   }
-  expect(run()).toBe(run())
+  expect(await run()).toBe(await run())
 })
 
-it('reports an error without a code, a bug, and a number that lost its digits', () => {
-  expect(() => fuzz((bytes) => bytes.readUInt32LE(0))).toThrow(/no KuraError/)
-  expect(() =>
+it('reports an error without a code, a bug, and a number that lost its digits', async () => {
+  await expect(fuzz((bytes) => bytes.readUInt32LE(0))).rejects.toThrow(/no KuraError/)
+  await expect(
     fuzz((bytes) => {
       if (bytes.length < 3) throw new KuraError('internal', 'oops')
     }),
-  ).toThrow(/bug: oops/)
-  expect(() => fuzz((bytes) => (bytes.length < 3 ? Number.NaN : 1))).toThrow(/number NaN/)
-  expect(() => fuzz((bytes) => ({ deep: [bytes.length < 3 ? 2 ** 53 : 1] }))).toThrow(/number/)
+  ).rejects.toThrow(/bug: oops/)
+  await expect(fuzz((bytes) => (bytes.length < 3 ? Number.NaN : 1))).rejects.toThrow(/number NaN/)
+  await expect(fuzz((bytes) => ({ deep: [bytes.length < 3 ? 2 ** 53 : 1] }))).rejects.toThrow(
+    /number/,
+  )
 })
 
-it('reports what is slow every time', () => {
+it('reports what is slow every time', async () => {
   const sleep = (ms: number): void => {
     const endMs = performance.now() + ms
     while (performance.now() < endMs);
   }
-  expect(() =>
+  await expect(
     fuzz((bytes) => {
       if (bytes.length < 3) sleep(60)
     }),
-  ).toThrow(/took \d+\.\d ms/)
+  ).rejects.toThrow(/took \d+\.\d ms/)
 })
 
-it('reports memory taken because an input says so', () => {
-  expect(() =>
+it('reports memory taken because an input says so', async () => {
+  await expect(
     fuzz((bytes) => {
       return bytes.length < 3 ? Buffer.alloc(3 * 1024 * 1024) : undefined
     }),
-  ).toThrow(/bytes of memory/)
+  ).rejects.toThrow(/bytes of memory/)
 })
 
-it('refuses to start from an input that is not valid', () => {
-  expect(() => fuzz(refuse)).toThrow(/valid input is refused/)
+it('refuses to start from an input that is not valid', async () => {
+  await expect(fuzz(refuse)).rejects.toThrow(/valid input is refused/)
 })

@@ -41,10 +41,10 @@ export interface FuzzResult {
 }
 
 /**
- * Throws at the first input that breaks the property, with the input. `KURA_FUZZ_EXECUTIONS` and
+ * Rejects at the first input that breaks the property, with the input. `KURA_FUZZ_EXECUTIONS` and
  * `KURA_FUZZ_SEED` say how much and from where.
  */
-export function fuzzDecoder(fuzzed: FuzzedDecoder): FuzzResult {
+export async function fuzzDecoder(fuzzed: FuzzedDecoder): Promise<FuzzResult> {
   const executions = Number(process.env['KURA_FUZZ_EXECUTIONS'] ?? EXECUTIONS_DEFAULT)
   const seed = Number(process.env['KURA_FUZZ_SEED'] ?? 1)
   const traceLimit = Error.stackTraceLimit
@@ -58,11 +58,11 @@ export function fuzzDecoder(fuzzed: FuzzedDecoder): FuzzResult {
   }
   const decoder: FuzzedDecoder = { ...fuzzed, decode }
   try {
-    for (const bytes of decoder.seeds) requireValid(decoder, Buffer.from(bytes))
+    for (const bytes of decoder.seeds) await requireValid(decoder, Buffer.from(bytes))
     const fastCheckExecutions = Math.ceil(executions / FAST_CHECK_SHARE)
-    runFastCheck(decoder, { executions: fastCheckExecutions, seed })
+    await runFastCheck(decoder, { executions: fastCheckExecutions, seed })
     const guided = new GuidedFuzzer({ decoder, seed, coverage })
-    guided.run(executions - fastCheckExecutions)
+    await guided.run(executions - fastCheckExecutions)
     const result = { executions, fastCheckExecutions, corpusCount: guided.corpusCount, seed }
     process.stdout.write(`${describeResult(decoder.name, result)}\n`)
     return result
@@ -79,24 +79,24 @@ function describeResult(name: string, result: FuzzResult): string {
 }
 
 /** A seed that is refused would leave everything behind the first check untried. */
-function requireValid({ name, decode }: FuzzedDecoder, bytes: Buffer): void {
+async function requireValid({ name, decode }: FuzzedDecoder, bytes: Buffer): Promise<void> {
   try {
-    decode(bytes)
+    await decode(bytes)
   } catch (error) {
     throw new Error(`${name}: a valid input is refused`, { cause: error })
   }
 }
 
-function requireGood(decoder: FuzzedDecoder, bytes: Buffer): void {
-  const complaint = judgeDecoder(decoder, bytes)
+async function requireGood(decoder: FuzzedDecoder, bytes: Buffer): Promise<void> {
+  const complaint = await judgeDecoder(decoder, bytes)
   if (complaint === undefined) return
   throw new Error(`${decoder.name} ${complaint}; input in hex: ${bytes.toString('hex')}`)
 }
 
-function runFastCheck(
+async function runFastCheck(
   decoder: FuzzedDecoder,
   options: { readonly executions: number; readonly seed: number },
-): void {
+): Promise<void> {
   const { seeds, repair = (bytes) => bytes, sizeBytesMax = SIZE_BYTES_MAX } = decoder
   const random = fc.uint8Array({ maxLength: Math.min(512, sizeBytesMax) })
   const changes = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 6 })
@@ -107,10 +107,10 @@ function runFastCheck(
       for (const [at, value] of edits) if (bytes.length > 0) bytes[at % bytes.length] = value
       return isRepaired ? repair(bytes) : bytes
     })
-  const property = fc.property(fc.oneof(random, changed), (bytes) => {
-    requireGood(decoder, Buffer.from(bytes))
+  const property = fc.asyncProperty(fc.oneof(random, changed), async (bytes) => {
+    await requireGood(decoder, Buffer.from(bytes))
   })
-  const outcome = fc.check(property, { numRuns: options.executions, seed: options.seed })
+  const outcome = await fc.check(property, { numRuns: options.executions, seed: options.seed })
   // Of the smallest input that fails.
   if (outcome.failed) throw outcome.errorInstance
 }
@@ -139,25 +139,25 @@ class GuidedFuzzer {
     return this.#corpus.length
   }
 
-  run(executions: number): void {
+  async run(executions: number): Promise<void> {
     const coverage = this.#coverage
     coverage.takeNews({ learn: false })
-    for (const bytes of this.#corpus) requireGood(this.#decoder, bytes)
+    for (const bytes of this.#corpus) await requireGood(this.#decoder, bytes)
     coverage.takeNews({ learn: true })
     let batchSize = BATCH_MIN
     for (let done = 0; done < executions; done += batchSize) {
       const batch = Array.from({ length: Math.min(batchSize, executions - done) }, () =>
         this.#mutant(),
       )
-      for (const bytes of batch) requireGood(this.#decoder, bytes)
+      for (const bytes of batch) await requireGood(this.#decoder, bytes)
       const hasNews = coverage.takeNews({ learn: false })
-      if (hasNews) this.#keepNews(batch)
+      if (hasNews) await this.#keepNews(batch)
       batchSize = hasNews ? BATCH_MIN : Math.min(BATCH_MAX, batchSize * 2)
     }
   }
 
   /** Finds the inputs of a batch that ran new code: halves it, until one is left. */
-  #keepNews(batch: readonly Buffer[]): void {
+  async #keepNews(batch: readonly Buffer[]): Promise<void> {
     const coverage = this.#coverage
     if (this.#corpus.length >= CORPUS_MAX) return
     const middle = Math.ceil(batch.length / 2)
@@ -165,11 +165,11 @@ class GuidedFuzzer {
       const [only] = half
       if (only === undefined) continue
       const isOne = half.length === 1
-      for (const bytes of half) judgeDecoder(this.#decoder, bytes)
+      for (const bytes of half) await judgeDecoder(this.#decoder, bytes)
       if (!coverage.takeNews({ learn: isOne })) continue
 
       if (isOne) this.#corpus.push(only)
-      else this.#keepNews(half)
+      else await this.#keepNews(half)
     }
   }
 

@@ -12,20 +12,21 @@ const ALLOCATED_BYTES_MAX = 2 * MIB
 const DEPTH_MAX = 12
 
 export interface Decoder {
+  /** A promise stands for what it resolves to. */
   readonly decode: (bytes: Buffer) => unknown
   /** Memory that one execution may take; 2 MiB unless given. */
   readonly allocatedBytesMax?: number | undefined
 }
 
 /** `undefined`: all is well. Otherwise what is wrong, as a sentence. */
-export function judgeDecoder(decoder: Decoder, bytes: Buffer): string | undefined {
-  const first = runOnce(decoder, bytes)
+export async function judgeDecoder(decoder: Decoder, bytes: Buffer): Promise<string | undefined> {
+  const first = await runOnce(decoder, bytes)
   if (first.complaint !== undefined) return first.complaint
   const allocatedBytesMax = decoder.allocatedBytesMax ?? ALLOCATED_BYTES_MAX
   let { durationMs, allocatedBytes } = first
   for (let repeat = 0; repeat < REPEATS; repeat += 1) {
     if (durationMs <= DURATION_MS_MAX && allocatedBytes <= allocatedBytesMax) return undefined
-    const again = runOnce(decoder, bytes)
+    const again = await runOnce(decoder, bytes)
     durationMs = Math.min(durationMs, again.durationMs)
     allocatedBytes = Math.min(allocatedBytes, again.allocatedBytes)
   }
@@ -34,12 +35,13 @@ export function judgeDecoder(decoder: Decoder, bytes: Buffer): string | undefine
   return undefined
 }
 
-function runOnce({ decode }: Decoder, bytes: Buffer) {
+async function runOnce({ decode }: Decoder, bytes: Buffer) {
   const heldBytes = memoryBytes()
   const startedAtMs = performance.now()
   let complaint: string | undefined
   try {
-    const value = decode(bytes)
+    const given = decode(bytes)
+    const value: unknown = given instanceof Promise ? await given : given
     complaint = findImpossible(value, 0)
   } catch (error) {
     if (!isKuraError(error)) complaint = `threw ${String(error)}, which is no KuraError`

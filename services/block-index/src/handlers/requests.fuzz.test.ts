@@ -15,11 +15,11 @@ const parse: typeof fromBinary = (schema, bytes) => {
   }
 }
 
-it('any put-row is one of a block or a typed error', () => {
+it('any put-row is one of a block or a typed error', async () => {
   const hash = Buffer.alloc(32, 7)
   const row = { hash, bucketId: 300n, sizeBytes: 5, plainCrc: 9 }
   const requests = [row, { ...row, replaceBucketId: 301n }]
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'put-row',
     decode: (bytes) => parsePut(parse(RecordBlockRequestSchema, bytes)),
     seeds: requests.map((request) =>
@@ -29,9 +29,9 @@ it('any put-row is one of a block or a typed error', () => {
   expect(result.corpusCount).toBeGreaterThan(2)
 })
 
-it('any question for the feed is one that a partition answers or a typed error', () => {
+it('any question for the feed is one that a partition answers or a typed error', async () => {
   const request = create(ReadFeedRequestSchema, { partition: 3, afterPosition: 9n, limit: 10 })
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'feed query',
     decode: (bytes) => {
       const query = parseQuery(parse(ReadFeedRequestSchema, bytes))

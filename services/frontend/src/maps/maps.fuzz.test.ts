@@ -53,8 +53,8 @@ function repairFile(bytes: Buffer): Buffer {
   return bytes
 }
 
-it('any file as a cached zone map is a map or a typed error', () => {
-  const result = fuzzDecoder({
+it('any file as a cached zone map is a map or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'zone map file',
     decode: (bytes) => parseZoneMap(decodeMapMessage(ZoneMapSchema, decodeMapFile(bytes))),
     seeds: [fileOf(ZoneMapSchema)],
@@ -63,8 +63,8 @@ it('any file as a cached zone map is a map or a typed error', () => {
   expect(result.corpusCount).toBeGreaterThan(2)
 })
 
-it('any file as a cached cell map is a map that answers, or a typed error', () => {
-  const result = fuzzDecoder({
+it('any file as a cached cell map is a map that answers, or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'cell map file',
     decode: (bytes) => {
       const message = decodeMapMessage(CellMapUpdateSchema, decodeMapFile(bytes))
@@ -81,10 +81,10 @@ it('any file as a cached cell map is a map that answers, or a typed error', () =
   expect(result.corpusCount).toBeGreaterThan(5)
 })
 
-it('any row of the index is one of a block or a typed error', () => {
+it('any row of the index is one of a block or a typed error', async () => {
   const hash = hashFromBytes(Buffer.alloc(32, 7))
   const row = create(BlockRowSchema, { bucketId: 300n, sizeBytes: 5, plainCrc: 9, lastPutMs: 12 })
-  const result = fuzzDecoder({
+  const result = await fuzzDecoder({
     name: 'index row',
     decode: (bytes) => parseRow(hash, decodeMapMessage(BlockRowSchema, bytes)),
     seeds: [toBinary(BlockRowSchema, row)],
