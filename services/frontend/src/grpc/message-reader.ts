@@ -3,14 +3,14 @@
  * for: while nobody reads, HTTP/2 flow control stops the sender. While somebody does, the bytes
  * must come at a minimum rate.
  */
-import type { ServerHttp2Stream } from 'node:http2'
+import type { Readable } from 'node:stream'
 import { KuraError, toKuraError, type Clock } from '@kura/core'
 import { HTTP_RATE_WINDOW_BYTES_MIN, HTTP_RATE_WINDOW_MS } from '../limits.ts'
 
 const PREFIX_BYTES = 5
 
 export class MessageReader {
-  readonly #stream: ServerHttp2Stream
+  readonly #stream: Readable
   readonly #clock: Clock
   readonly #signal: AbortSignal
   /** Received and not asked for yet; a view of one frame. */
@@ -21,7 +21,8 @@ export class MessageReader {
   readonly #onReadable = (): void => this.#wake()
 
   constructor(options: {
-    readonly stream: ServerHttp2Stream
+    /** Of a call; anything that can be read will do. */
+    readonly stream: Readable
     readonly clock: Clock
     /** Aborts with a KuraError. */
     readonly signal: AbortSignal

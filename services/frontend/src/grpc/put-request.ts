@@ -11,6 +11,7 @@ import type { MessageReader } from './message-reader.ts'
 
 const HASH_FIELD = 1
 const BLOCK_FIELD = 2
+const FIELD_MAX = 2 ** 29 - 1
 const HASH_BYTES = 32
 const VARINT_BYTES_MAX = 10
 
@@ -86,7 +87,7 @@ export class PutRequestReader {
       const isBytes = wireType === LENGTH_DELIMITED
       const sizeBytes = isBytes ? await this.#readVarint() : 0
       if (sizeBytes > this.#remainingBytes) throw malformed()
-      if (field === 0) throw malformed()
+      if (field === 0 || field > FIELD_MAX) throw malformed()
       if (isBytes && field === BLOCK_FIELD) return sizeBytes
       if (isBytes && field === HASH_FIELD) await this.#readHash(sizeBytes)
       else await this.#skip(wireType, sizeBytes)
