@@ -10,8 +10,8 @@ const manifest: BackupManifest = {
   ...{ epoch: 3, takenAtMs: 5, sizeBytes: 4096, sha256: 'ab'.repeat(32) },
 }
 
-it('any text as the manifest of a backup is one, which reads back, or a typed error', () => {
-  const result = fuzzDecoder({
+it('any text as the manifest of a backup is one, which reads back, or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'backup manifest',
     decode: (bytes) => {
       const decoded = decodeManifest(bytes.toString())

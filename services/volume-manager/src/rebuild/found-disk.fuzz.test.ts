@@ -26,8 +26,8 @@ function parse(bytes: Uint8Array): ListExtentsResponse {
   }
 }
 
-it('any list of extents is one of a disk or a typed error', () => {
-  const result = fuzzDecoder({
+it('any list of extents is one of a disk or a typed error', async () => {
+  const result = await fuzzDecoder({
     name: 'extents of a disk',
     decode: (bytes) => parseFoundDisk(parse(bytes)),
     seeds: [toBinary(ListExtentsResponseSchema, disk)],
