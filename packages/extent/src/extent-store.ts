@@ -31,7 +31,7 @@ import { readRecord } from './read-record.ts'
 import { ScratchExtent } from './scratch-extent.ts'
 import { Scrubber } from './scrubber.ts'
 import { assertSameOrder, refusal } from './refusal.ts'
-import { clearScratch, loadExtents } from './start-store.ts'
+import { clearScratch, loadExtents, syncNames } from './start-store.ts'
 import type { StoreContext } from './store-context.ts'
 import { composeParts, releaseParts, type StoreParts } from './store-parts.ts'
 import { UnsealedExtent } from './unsealed-extent.ts'
@@ -67,7 +67,7 @@ export class ExtentStore {
     try {
       const identity = await readIdentity(options.disk, options.expected)
       parts = await composeParts(options, identity, lock)
-      await clearScratch(parts.context)
+      if (await syncNames(parts.context)) await clearScratch(parts.context)
       await loadExtents(parts)
       return new ExtentStore(parts)
     } catch (error) {

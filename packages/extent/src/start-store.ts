@@ -1,6 +1,12 @@
-/** The steps of a start that come before the first request: scratch, then every extent. */
-import { PAGE_SIZE_BYTES, type ExtentId } from '@kura/core'
-import { EXTENTS_DIRECTORY, extentIdOfName, SCRATCH_DIRECTORY, scratchPath } from './disk-paths.ts'
+/** The steps of a start that come before the first request: names, scratch, every extent. */
+import { isKuraError, PAGE_SIZE_BYTES, type ExtentId } from '@kura/core'
+import {
+  EXTENTS_DIRECTORY,
+  extentIdOfName,
+  ROOT,
+  SCRATCH_DIRECTORY,
+  scratchPath,
+} from './disk-paths.ts'
 import type { Damage } from './extent-report.ts'
 import { isPageZeroOf, loadExtent } from './load-extent.ts'
 import { UNFINISHED_SUFFIX } from './node-disk.ts'
@@ -13,14 +19,27 @@ import type { StoreParts } from './store-parts.ts'
 const LOADS_MAX = 2
 
 /**
+ * Durable: the names that this start finds. An earlier process may have ended before it synced them
+ * or because it could not: an extent that is shown now, or an epoch that is obeyed, must not be
+ * gone after a power cut. Whether it worked; if not the disk is suspect, and still worth reading.
+ */
+export async function syncNames({ health }: StoreContext): Promise<boolean> {
+  try {
+    for (const directory of [ROOT, EXTENTS_DIRECTORY]) await health.syncDirectory(directory)
+    return true
+  } catch (error) {
+    if (!isKuraError(error, 'disk-suspect')) throw error
+    return false
+  }
+}
+
+/**
  * Clears scratch, the one place that a start may clear: of files that are ours by name and page 0,
- * also one that a power cut tore, or in which nothing was written yet. The names in `extents/` are
- * made durable first, because one of them may be the other name of such a file.
+ * also one that a power cut tore, or in which nothing was written yet. REQUIRES: the names in
+ * `extents/` are durable, because one of them may be the other name of such a file.
  */
 export async function clearScratch(context: StoreContext): Promise<void> {
   const names = await context.disk.list(SCRATCH_DIRECTORY)
-  if (names.length === 0) return
-  await context.disk.syncDirectory(EXTENTS_DIRECTORY)
   for (const name of names) {
     const extentId = extentIdOfName(name, '.extent')
     if (extentId !== undefined && (await isOwnScratch(context, extentId))) {

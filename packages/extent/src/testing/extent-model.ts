@@ -64,6 +64,16 @@ export class ExtentModel {
     return copy
   }
 
+  /** What a start showed may have been read by anybody: from now on it must be there. */
+  keep(shown: StoreObservation): void {
+    this.epoch = Math.max(this.epoch, shown.epoch)
+    for (const [extentId, { hashes }] of shown.extents) {
+      const extent = this.of(extentId)
+      extent.isCreated = true
+      for (const hash of hashes) extent.acknowledged.add(hash)
+    }
+  }
+
   /** Throws a sentence where what a start found breaks a promise. */
   check(found: StoreObservation): void {
     if (found.epoch < this.epoch) throw new Error(`epoch ${this.epoch} is forgotten`)

@@ -310,7 +310,9 @@ export async function startAgain(
   life.store = store
   const bad = events.filter(({ kind }) => kind === 'damage' || kind === 'not-understood')
   if (bad.length > 0) throw new Error(`a start found ${JSON.stringify(bad)}`)
-  expectation.extents.check(await observeStore(store, KNOWN_BLOCKS))
+  const shown = await observeStore(store, KNOWN_BLOCKS)
+  expectation.extents.check(shown)
+  expectation.extents.keep(shown)
   if (store.suspect) await store.verifyFromMedia()
   if (store.suspect) throw new Error('reading everything did not lift the suspicion')
 }
