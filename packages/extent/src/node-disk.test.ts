@@ -1,9 +1,12 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MIB, PAGE_SIZE_BYTES, SlabPool } from '@kura/core'
-import { temporaryDirectory } from '@kura/testkit'
+import { runWithWatchedIo, temporaryDirectory } from '@kura/testkit'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { NodeDisk } from './node-disk.ts'
+import type { NodeDiskCounts } from './testing/node-disk-io.ts'
+
+const IO_PROGRAM = join(import.meta.dirname, 'testing/node-disk-io.ts')
 
 const pool = new SlabPool({ largeCount: 1, smallCount: 1, waitersMax: 1 })
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
@@ -120,4 +123,12 @@ it('a root that is no directory is refused', async () => {
   await writeFile(join(directory.path, 'x', 'file'), '')
   const opened = NodeDisk.open(join(directory.path, 'x', 'file'))
   await expect(opened).rejects.toMatchObject({ code: 'setting-invalid' })
+})
+
+it('no power cut takes what it called durable, and a failed sync is never hidden', async () => {
+  const counts = JSON.parse(await runWithWatchedIo(IO_PROGRAM)) as NodeDiskCounts
+  process.stdout.write(`I/O of a disk: ${JSON.stringify(counts)}\n`)
+  expect(counts.operations).toBe(6)
+  expect(counts.powerCuts).toBeGreaterThanOrEqual(6)
+  expect(counts.failedSyncs).toBeGreaterThanOrEqual(10)
 })

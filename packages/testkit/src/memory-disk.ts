@@ -181,13 +181,21 @@ export class MemoryDisk implements Disk {
     const file = this.#handle(unfinished, inode, { mode: 'write', direct: false })
     await file.write([bytes], 0)
     await file.sync()
-    this.#meet('rename', path)
-    const renamed: EntryChange = new Map([
-      [`${name}.new`, undefined],
-      [name, inode],
+    this.rename(unfinished, path)
+    await this.syncDirectory(parts(path).slice(0, -1).join('/'))
+  }
+
+  /** No port has it: a step of writing durably. REQUIRES: both names in one directory. */
+  rename(existingPath: string, newPath: string): void {
+    this.#meet('rename', newPath)
+    const { directory, name } = this.#parent(newPath)
+    const old = this.#parent(existingPath)
+    assert(directory === old.directory, 'a rename within one directory')
+    const renamed: EntryChange = new Map<string, MemoryInode | undefined>([
+      [old.name, undefined],
+      [name, this.#file(existingPath)],
     ])
     directory.apply(renamed)
-    await this.syncDirectory(parts(path).slice(0, -1).join('/'))
   }
 
   async list(directory: string): Promise<readonly string[]> {

@@ -50,6 +50,9 @@ async function replayCall(disk: MemoryDisk, call: TracedCall): Promise<void> {
     case 'link':
       await disk.link(data.toString(), path)
       break
+    case 'rename':
+      disk.rename(data.toString(), path)
+      break
     case 'mkdir':
       await disk.makeDirectory(path)
       break

@@ -19,7 +19,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind { CREATE = 1, READ = 2, WRITE = 3, SYNC = 4, CUT = 5, UNLINK = 6, LINK = 7, MKDIR = 8 };
+enum kind {
+  CREATE = 1, READ = 2, WRITE = 3, SYNC = 4, CUT = 5, UNLINK = 6, LINK = 7, MKDIR = 8, RENAME = 9
+};
 
 /* Shared with the test: little-endian u32 each. */
 struct control {
@@ -119,6 +121,30 @@ ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset) {
   return pwrite64(fd, bytes, count, offset);
 }
 
+ssize_t pwritev64(int fd, const struct iovec *pieces, int count, off64_t offset) {
+  ssize_t sum = 0;
+  for (int at = 0; at < count; at++) {
+    ssize_t result = pwrite64(fd, pieces[at].iov_base, pieces[at].iov_len, offset + sum);
+    if (result < 0) return sum ? sum : result;
+    sum += result;
+    if ((size_t)result < pieces[at].iov_len) break;
+  }
+  return sum;
+}
+
+ssize_t pwritev(int fd, const struct iovec *pieces, int count, off_t offset) {
+  return pwritev64(fd, pieces, count, offset);
+}
+
+ssize_t write(int fd, const void *bytes, size_t count) {
+  char buffer[PATH_MAX];
+  if (!path_of(fd, buffer)) return syscall(SYS_write, fd, bytes, count);
+  off64_t offset = syscall(SYS_lseek, fd, 0, SEEK_CUR);
+  ssize_t result = pwrite64(fd, bytes, count, offset);
+  if (result > 0) syscall(SYS_lseek, fd, result, SEEK_CUR);
+  return result;
+}
+
 ssize_t pread64(int fd, void *bytes, size_t count, off64_t offset) {
   char buffer[PATH_MAX];
   if (path_of(fd, buffer) && is_hit(READ)) return failed();
@@ -202,5 +228,14 @@ int mkdir(const char *name, mode_t mode) {
   if (path && is_hit(MKDIR)) return failed();
   int result = syscall(SYS_mkdir, name, mode);
   if (path && result == 0) note(MKDIR, 0, path, 0, NULL, 0);
+  return result;
+}
+
+int rename(const char *from, const char *to) {
+  const char *path = below(to);
+  const char *source = below(from);
+  if (path && is_hit(RENAME)) return failed();
+  int result = syscall(SYS_rename, from, to);
+  if (path && source && result == 0) note(RENAME, 0, path, 0, source, strlen(source));
   return result;
 }

@@ -4,7 +4,17 @@ import { constants } from 'node:os'
 
 export const CONTROL_BYTES = 32
 
-const KINDS = ['create', 'read', 'write', 'sync', 'cut', 'unlink', 'link', 'mkdir'] as const
+const KINDS = [
+  'create',
+  'read',
+  'write',
+  'sync',
+  'cut',
+  'unlink',
+  'link',
+  'mkdir',
+  'rename',
+] as const
 export type WatchedKind = (typeof KINDS)[number]
 
 export interface WatchedFault {
@@ -16,7 +26,7 @@ export interface WatchedFault {
   readonly lasts: 'once' | 'for-ever'
 }
 
-const CHANGES: readonly WatchedKind[] = ['create', 'write', 'cut', 'unlink', 'link', 'mkdir']
+const CHANGES = KINDS.filter((kind) => kind !== 'read' && kind !== 'sync')
 const FAULTS: readonly Omit<WatchedFault, 'lasts'>[] = [
   { name: 'EIO', kinds: [...CHANGES, 'read'], code: 'EIO', isShort: false },
   { name: 'ENOSPC', kinds: ['create', 'write', 'cut'], code: 'ENOSPC', isShort: false },
