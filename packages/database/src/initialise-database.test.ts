@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { parsePocketId, parseZoneId } from '@kura/core'
+import { parsePocketId, parseZoneId, type Random } from '@kura/core'
 import { SeededRandom } from '@kura/testkit'
 import { initialiseDatabase, openDatabase, type DatabaseIdentity, type Migration } from './index.ts'
 
@@ -53,6 +53,25 @@ it('a second genesis is refused and changes nothing', () => {
   const before = readFileSync(path)
   expect(initialise).toThrow(expect.objectContaining({ code: 'already-initialised' }))
   expect(readFileSync(path).equals(before)).toBe(true)
+})
+
+it('a genesis that another one has overtaken is refused and changes nothing', () => {
+  let before: Buffer | undefined
+  // Chance is asked after the look at what is there.
+  const slow: Random = {
+    next: () => random.next(),
+    bytes: (count) => {
+      if (before === undefined) {
+        initialise()
+        before = readFileSync(path)
+      }
+      return random.bytes(count)
+    },
+  }
+  const overtaken = (): unknown =>
+    initialiseDatabase({ path, genesis: identity, random: slow, migrations })
+  expect(overtaken).toThrow(expect.objectContaining({ code: 'already-initialised' }))
+  expect(before?.equals(readFileSync(path))).toBe(true)
 })
 
 it('two genesis runs never give the same incarnation', () => {

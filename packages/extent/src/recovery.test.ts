@@ -79,6 +79,20 @@ describe('the crash rule', () => {
     await store.close()
   })
 
+  it('a length that rotted hides no record behind it, whichever of its bits flipped', async () => {
+    const SIZE_AT = 20
+    for (let bit = 0; bit < 32; bit += 1) {
+      const { memory, offsets } = await leaveOpen(blocks)
+      memory.flipBit(FILE, (offsets[1] ?? 0) + SIZE_AT + Math.floor(bit / 8), bit % 8)
+      const { store } = await openStore(memory)
+      const found = new Set((await store.listRecords(EXTENT)).map(({ hash }) => hash))
+      const others = blocks.filter((_, index) => index !== 1)
+      expect(found, `bit ${bit} of the size`).toEqual(new Set(others.map(({ hash }) => hash)))
+      await expectBlocks(store, others)
+      await store.close()
+    }
+  })
+
   it('a bad record that no later header vouches for is in doubt, and is not cut away', async () => {
     const { memory, offsets } = await leaveOpen(blocks)
     const last = offsets.at(-1) ?? 0

@@ -255,11 +255,15 @@ it('an index insert that is delayed past the close of its volume is acknowledged
   const hash = hashOf(bytes)
   const stored = () =>
     at.nodes.filter((node) => [...node.records.keys()].some((it) => it.endsWith(hash)))
+  let isAnswered = false
+  const noteAnswer = (): boolean => (isAnswered = true)
+  putting.then(noteAnswer, noteAnswer)
   await expect.poll(() => stored().length).toBe(3)
   for (const volume of at.volumes) volume.state = 'closed'
   await at.stopControl('volume-manager')
   await at.startVolumeManager()
   await expect.poll(async () => await at.ready()).toContain('no-open-volume')
+  expect(isAnswered, 'answered before its row is there').toBe(false)
   gate.resolve()
   expect((await putting).status).toBe(201)
   expect((await at.get(hash)).body.equals(bytes)).toBe(true)
