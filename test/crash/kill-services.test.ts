@@ -1,4 +1,5 @@
 /** See `test/support/kill-rounds.ts` for goal and method. `test/long` runs more of the rounds. */
+import { promisedCount } from '@kura/testkit'
 import { describeKillRounds } from '../support/describe-kill-rounds.ts'
 
-describeKillRounds({ rounds: 2 })
+describeKillRounds({ rounds: promisedCount('kills of a service') })

@@ -11,6 +11,7 @@ import { isKuraError, KIB, parseExtentId } from '@kura/core'
 import {
   failEachIo,
   IO_FAULTS,
+  promisedCount,
   SeededRandom,
   type FaultAtIo,
   type IoFault,
@@ -127,6 +128,9 @@ it.each(DURABLE_OPERATIONS)(
 
 afterAll(() => {
   const { operations, faults, starts } = counts
+  if (operations === DURABLE_OPERATIONS.length) {
+    expect(faults).toBeGreaterThanOrEqual(promisedCount('failed I/O of a store'))
+  }
   process.stdout.write(
     `failed I/O: ${operations} operations, ${faults} faults met, ${starts} starts afterwards\n`,
   )

@@ -6,9 +6,11 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { promisedCount } from './promised-counts.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
 
-const RUNS = process.env['KURA_MODEL_EFFORT'] === 'long' ? 250 : 25
+const RUNS =
+  process.env['KURA_MODEL_EFFORT'] === 'long' ? 250 : promisedCount('lives of a database')
 const SEED = Number(process.env['KURA_MODEL_SEED'] ?? 1)
 
 export interface RandomLife {

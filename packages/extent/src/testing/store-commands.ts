@@ -1,6 +1,6 @@
 /** What may happen to a store, as commands for fast-check, the simple ones first. */
 import { isKuraError, KIB, parseExtentId, type BlockHash, type ExtentId } from '@kura/core'
-import { FaultAtIo, IO_FAULTS, type MemoryDisk, SeededRandom } from '@kura/testkit'
+import { FaultAtIo, IO_FAULTS, type IoFault, type MemoryDisk, SeededRandom } from '@kura/testkit'
 import fc from 'fast-check'
 import type { ExtentStore } from '../extent-store.ts'
 import {
@@ -20,6 +20,11 @@ const SIZES = [1, 600, 3839, 3840, 3841, 4096, 4097, 9000]
 const BLOCKS = Array.from({ length: 24 }, (_, seed) =>
   randomBlock(500 + seed, SIZES[seed % SIZES.length] ?? 1),
 )
+const blockAt = (seed: number): Block => {
+  const block = BLOCKS[seed]
+  if (block === undefined) throw new Error(`there are ${BLOCKS.length} blocks, from 0`)
+  return block
+}
 const KNOWN_BLOCKS = new Map(BLOCKS.map((block) => [block.hash, block]))
 const CAPACITY_BYTES = 256 * KIB
 
@@ -54,47 +59,97 @@ function command(name: string, act: Act): StoreCommand {
   }
 }
 
-const extentIds = fc.constantFrom(...[1, 2, 3, 4, 5, 6].map((id) => parseExtentId(id)))
-const blocks = fc.constantFrom(...BLOCKS)
-const batches = fc.array(blocks, { minLength: 1, maxLength: 4 })
-
-const appends = fc
-  .tuple(extentIds, batches)
-  .map(([extentId, batch]) =>
-    command(`append ${extentId} ×${batch.length}`, appendAll(extentId, batch)),
-  )
-
-const ordinary: fc.Arbitrary<StoreCommand>[] = [
-  extentIds.map((extentId) => command(`create ${extentId}`, create(extentId))),
-  // More often than the rest: it is what the rest is about.
-  appends,
-  appends,
-  appends,
-  extentIds.map((extentId) => command(`read ${extentId}`, readAll(extentId))),
-  extentIds.map((extentId) => command(`freeze ${extentId}`, freeze(extentId))),
-  extentIds.map((extentId) => command(`list ${extentId}`, list(extentId))),
-  fc
-    .tuple(extentIds, blocks)
-    .map(([extentId, block]) => command(`complete ${extentId}`, complete(extentId, block))),
-  extentIds.map((extentId) => command(`seal ${extentId}`, seal(extentId))),
-  fc
-    .tuple(extentIds, extentIds)
-    .map(([source, target]) => command(`build ${target} from ${source}`, build(source, target))),
-  fc.constant(command('verify', verify)),
-  fc.constant(command('raise', raiseEpoch)),
-  fc.constant(command('reopen', reopen)),
-  fc.constant(command('kill', kill)),
-  fc.option(fc.nat(1000)).map((seed) => command(`cut power ${seed ?? 'clean'}`, cutPower(seed))),
-]
-
-const faults = fc
-  .tuple(fc.constantFrom(...IO_FAULTS), fc.integer({ min: 1, max: 12 }))
-  .map(([fault, nth]) =>
+/** A command for each line of a plan; what fast-check prints of a failure are such lines. */
+const makers = {
+  create: (id: number) => command(`create ${id}`, create(parseExtentId(id))),
+  append: (id: number, seeds: readonly number[]) =>
+    command(`append ${id} of ${seeds.join(' ')}`, appendAll(parseExtentId(id), seeds.map(blockAt))),
+  read: (id: number) => command(`read ${id}`, readAll(parseExtentId(id))),
+  freeze: (id: number) => command(`freeze ${id}`, freeze(parseExtentId(id))),
+  list: (id: number) => command(`list ${id}`, list(parseExtentId(id))),
+  complete: (id: number, seed: number) =>
+    command(`complete ${id} of ${seed}`, complete(parseExtentId(id), blockAt(seed))),
+  seal: (id: number) => command(`seal ${id}`, seal(parseExtentId(id))),
+  build: (target: number, source: number) =>
+    command(`build ${target} from ${source}`, build(parseExtentId(source), parseExtentId(target))),
+  verify: () => command('verify', verify),
+  raise: () => command('raise', raiseEpoch),
+  reopen: () => command('reopen', reopen),
+  kill: () => command('kill', kill),
+  cut: (seed: number | null) => command(`cut power ${seed ?? 'clean'}`, cutPower(seed)),
+  fail: (fault: IoFault, nth: number) =>
     command(`fail I/O ${nth}: ${fault.name}, ${fault.lasts}`, async (expectation, { disk }) => {
       expectation.isFaulty = true
       disk.watch(new FaultAtIo(fault, nth).watcher)
     }),
-  )
+}
+
+const PLAN_LINES: readonly (readonly [RegExp, (...parts: string[]) => StoreCommand])[] = [
+  [/^create (\d+)$/, (id) => makers.create(Number(id))],
+  [
+    /^append (\d+) of ([\d ]+)$/,
+    (id, seeds = '') => makers.append(Number(id), seeds.split(' ').map(Number)),
+  ],
+  [/^read (\d+)$/, (id) => makers.read(Number(id))],
+  [/^freeze (\d+)$/, (id) => makers.freeze(Number(id))],
+  [/^list (\d+)$/, (id) => makers.list(Number(id))],
+  [/^complete (\d+) of (\d+)$/, (id, seed) => makers.complete(Number(id), Number(seed))],
+  [/^seal (\d+)$/, (id) => makers.seal(Number(id))],
+  [/^build (\d+) from (\d+)$/, (target, source) => makers.build(Number(target), Number(source))],
+  [/^verify$/, () => makers.verify()],
+  [/^raise$/, () => makers.raise()],
+  [/^reopen$/, () => makers.reopen()],
+  [/^kill$/, () => makers.kill()],
+  [/^cut power (clean|\d+)$/, (seed) => makers.cut(seed === 'clean' ? null : Number(seed))],
+  [
+    /^fail I\/O (\d+): (.+), (once|for-ever)$/,
+    (nth, name, lasts) => makers.fail(faultNamed(name, lasts), Number(nth)),
+  ],
+]
+
+function faultNamed(name: string | undefined, lasts: string | undefined): IoFault {
+  const fault = IO_FAULTS.find((each) => each.name === name && each.lasts === lasts)
+  if (fault === undefined) throw new Error(`no fault is called ${name}, ${lasts}`)
+  return fault
+}
+
+/** The command that a line of a plan means. */
+export function parseCommand(line: string): StoreCommand {
+  for (const [pattern, make] of PLAN_LINES) {
+    const match = pattern.exec(line)
+    if (match !== null) return make(...match.slice(1))
+  }
+  throw new Error(`no command reads "${line}"`)
+}
+
+const extentIds = fc.integer({ min: 1, max: 6 })
+const blockSeeds = fc.nat(BLOCKS.length - 1)
+const batches = fc.array(blockSeeds, { minLength: 1, maxLength: 4 })
+
+const appends = fc.tuple(extentIds, batches).map(([id, seeds]) => makers.append(id, seeds))
+
+const ordinary: fc.Arbitrary<StoreCommand>[] = [
+  extentIds.map(makers.create),
+  // More often than the rest: it is what the rest is about.
+  appends,
+  appends,
+  appends,
+  extentIds.map(makers.read),
+  extentIds.map(makers.freeze),
+  extentIds.map(makers.list),
+  fc.tuple(extentIds, blockSeeds).map(([id, seed]) => makers.complete(id, seed)),
+  extentIds.map(makers.seal),
+  fc.tuple(extentIds, extentIds).map(([source, target]) => makers.build(target, source)),
+  fc.constant(makers.verify()),
+  fc.constant(makers.raise()),
+  fc.constant(makers.reopen()),
+  fc.constant(makers.kill()),
+  fc.option(fc.nat(1000)).map(makers.cut),
+]
+
+const faults = fc
+  .tuple(fc.constantFrom(...IO_FAULTS), fc.integer({ min: 1, max: 12 }))
+  .map(([fault, nth]) => makers.fail(fault, nth))
 
 export function storeCommands(options: {
   readonly withFaults: boolean

@@ -5,13 +5,14 @@
  * also where it never ends.
  */
 import fc from 'fast-check'
+import { promisedCount } from '../promised-counts.ts'
 import { SeededRandom } from '../seeded-random.ts'
 import { BlockCoverage } from './block-coverage.ts'
 import { HangWatch } from './hang-watch.ts'
 import { judgeDecoder, type Decoder } from './judge-decoder.ts'
 import { mutateBytes } from './mutate-bytes.ts'
 
-const EXECUTIONS_DEFAULT = 20_000
+const EXECUTIONS_DEFAULT = promisedCount('executions of a decoder')
 /** One in so many executions is fast-check's. */
 const FAST_CHECK_SHARE = 4
 const SIZE_BYTES_MAX = 4096
