@@ -161,7 +161,10 @@ export default tseslint.config(
       'no-restricted-syntax': ['error', EXPORT_ALL, ...MESSAGE_DECISIONS, ...FORCED_ENDS],
     },
   },
-  { files: ['vitest.config.ts'], rules: { 'import-x/no-default-export': 'off' } },
+  {
+    files: ['vitest.config.ts', 'test/sabotage/{vitest.config,outcome-reporter}.ts'],
+    rules: { 'import-x/no-default-export': 'off' },
+  },
   ...Object.keys(seams).map((name) => ({
     files: PRODUCTION,
     ignores: [...TESTS, ...SEAM_OWNERS[name]],

@@ -37,6 +37,8 @@ export async function makeStoreService(
   const environment = {
     ...process.env,
     ...PROCESS_ENVIRONMENT,
+    // What a test preloads into every process goes into these, too.
+    NODE_OPTIONS: [process.env['NODE_OPTIONS'], PROCESS_ENVIRONMENT['NODE_OPTIONS']].join(' '),
     // They start often; this saves a part of each start.
     NODE_COMPILE_CACHE: COMPILE_CACHE,
   }
