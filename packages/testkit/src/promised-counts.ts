@@ -28,6 +28,10 @@ export const PROMISED_COUNTS = {
     atLeast: 2,
     of: 'SIGKILLs under load of each of five services, and of all of them at once',
   },
+  'kills at a mark': {
+    atLeast: 1,
+    of: 'SIGKILLs of a storage node and of the block index at each of their marks',
+  },
   'power cuts of a disk': {
     atLeast: 15,
     of: 'real power cuts of ext4 and XFS, each on a file and on a disk with a cache',
