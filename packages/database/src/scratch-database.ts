@@ -103,6 +103,7 @@ export function publishDatabase(scratchPath: string, path: string): void {
   try {
     linkSync(scratchPath, path)
   } catch (error) {
+    if (!isNameTaken(error)) throw error
     throw new KuraError('already-initialised', 'another database was published meanwhile', {
       details: { path },
       cause: error,
@@ -111,4 +112,8 @@ export function publishDatabase(scratchPath: string, path: string): void {
   syncDirectory(dirname(path))
   unlinkSync(scratchPath)
   syncDirectory(dirname(path))
+}
+
+function isNameTaken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIST'
 }

@@ -78,17 +78,17 @@ export const RIGHT_BYTES_VARIANTS: readonly Variant[] = [
     what: 'a new database gets its name by rename, which replaces what had it',
     edits: [
       {
-        file: `${DATABASE}/initialise-database.ts`,
-        fragment: 'import { existsSync, linkSync,',
-        replacement: 'import { renameSync, existsSync,',
+        file: `${DATABASE}/scratch-database.ts`,
+        fragment: 'import { copyFileSync, existsSync, linkSync,',
+        replacement: 'import { renameSync, copyFileSync, existsSync,',
       },
       {
-        file: `${DATABASE}/initialise-database.ts`,
+        file: `${DATABASE}/scratch-database.ts`,
         fragment: 'linkSync(scratchPath, path)',
         replacement: 'renameSync(scratchPath, path)',
       },
       {
-        file: `${DATABASE}/initialise-database.ts`,
+        file: `${DATABASE}/scratch-database.ts`,
         fragment: '  unlinkSync(scratchPath)\n',
         replacement: '',
       },
@@ -160,7 +160,7 @@ export const RIGHT_BYTES_VARIANTS: readonly Variant[] = [
     caughtBy: [
       {
         file: `${EXTENT}/identity.test.ts`,
-        test: 'refuses the disk of another pocket or storage node, and gives the lock',
+        test: 'refuses the disk of another pocket, zone, cell or storage node, and gives',
         says: /promise resolved "ExtentStore/,
       },
     ],
