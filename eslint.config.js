@@ -57,7 +57,8 @@ const SEAM_OWNERS = {
     'packages/runtime/src/stop-deadline.ts',
   ],
   marks: ['packages/core/src/marks.ts'],
-  modules: [],
+  // The collector of garbage is found in a context of its own.
+  modules: ['packages/runtime/src/heap-trimmer.ts'],
 }
 
 /** A message is for people; code decides on `code`. */

@@ -96,7 +96,7 @@ describe('the seams', () => {
 const COMPOSITION_ROOTS =
   /^services\/([^/]+)\/src\/(main|initialise|commands|\1)\.ts$|^packages\/(client|cli)\/src\//
 /** They measure or lock the very machine, whatever a test puts in place of it. */
-const OWN_CLOCK = ['packages/runtime/src/metrics.ts']
+const OWN_CLOCK = ['packages/runtime/src/heap-trimmer.ts', 'packages/runtime/src/metrics.ts']
 const MADE = /new System(Clock|Random)\(|(NodeDisk|DirectoryCoordinator)\.open\(/
 
 describe('the ports', () => {

@@ -23,6 +23,7 @@ import {
 import { createLogger, type Logger } from './logger.ts'
 import { parseProgramLine } from './program-arguments.ts'
 import type { Service } from './service.ts'
+import { startHeapTrimmer } from './heap-trimmer.ts'
 import { enforceStopDeadline } from './stop-deadline.ts'
 
 export interface ProgramArguments<S extends SettingsShape> {
@@ -154,6 +155,7 @@ async function runService(
   },
 ): Promise<void> {
   const { logger, stop, stopTimeoutMs } = shell
+  const trimmer = startHeapTrimmer(logger)
   const starting = service.start()
   // A stop request must not wait for a start that hangs; a start that fails afterwards is no news.
   await Promise.race([starting, stop.requested])
@@ -162,6 +164,7 @@ async function runService(
   logger.info({ reason: stop.reason }, 'stopping')
   const deadlineMs = stopTimeoutMs ?? SHUTDOWN_TIMEOUT_MS
   const cancelDeadline = enforceStopDeadline({ logger, deadlineMs, exitCode: EXIT.refused })
+  await trimmer.stop()
   await service[Symbol.asyncDispose]()
   cancelDeadline()
   logger.info('stopped')
