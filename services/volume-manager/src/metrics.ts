@@ -23,7 +23,7 @@ export class ManagerMetrics {
   readonly #repairs = this.registry.counters({
     name: 'repairs_total',
     help: 'Repairs of closed volumes, by outcome.',
-    labels: { outcome: ['done', 'failed'] },
+    labels: { outcome: ['ok', 'error'] },
   })
 
   /** The gauges are read when somebody looks; while another instance leads they are 0. */
@@ -59,7 +59,7 @@ export class ManagerMetrics {
     this.#closeFailures.inc()
   }
 
-  noteRepair(outcome: 'done' | 'failed'): void {
+  noteRepair(outcome: 'ok' | 'error'): void {
     this.#repairs.of({ outcome }).inc()
   }
 

@@ -107,7 +107,7 @@ export class VolumeRepairer {
     const { volumeId } = volume
     try {
       await repairVolume(this.#cell, { volume, repair }, { signal })
-      metrics.noteRepair('done')
+      metrics.noteRepair('ok')
       this.#failures.delete(volumeId)
       alarms.clear(`repair-fails-${volumeId}`)
       wake.reporter()
@@ -129,7 +129,7 @@ export class VolumeRepairer {
 
   #noteFailure(volumeId: VolumeId, error: unknown): void {
     const { clock, logger, alarms, metrics } = this.#cell
-    metrics.noteRepair('failed')
+    metrics.noteRepair('error')
     const { code, message } = toKuraError(error)
     const count = (this.#failures.get(volumeId)?.count ?? 0) + 1
     const pauseMs = Math.min(RETRY_PAUSE_MS_MAX, RETRY_PAUSE_MS_MIN * 2 ** (count - 1))
