@@ -14,7 +14,9 @@ export const ERROR_TRAILER = 'kura-error-bin'
  * What a status means that carries no trailer, so comes from the transport and not from a handler.
  * A peer that dies in mid-call can show as CANCELLED or UNKNOWN; our own cancelling never gets
  * here, because the client looks at its signal first. UNIMPLEMENTED means that another process
- * listens where the peer was: it took a port that a dead one had.
+ * listens where the peer was: it took a port that a dead one had. INTERNAL is a session that one
+ * side closed, as the peer's HTTP/2 does when too many calls are cancelled at once; a handler's own
+ * has a trailer.
  */
 const CODE_OF_BARE_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
   [status.CANCELLED, 'unavailable'],
@@ -24,6 +26,7 @@ const CODE_OF_BARE_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, Erro
   [status.INVALID_ARGUMENT, 'invalid-argument'],
   [status.RESOURCE_EXHAUSTED, 'overloaded'],
   [status.UNIMPLEMENTED, 'unavailable'],
+  [status.INTERNAL, 'unavailable'],
 ])
 
 /** An error as the bytes of its trailer. */

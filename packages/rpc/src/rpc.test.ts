@@ -178,6 +178,29 @@ it('a peer that is gone fails fast, and is found on its new port by the next cal
   await client.createGate({ bucketId: 1n })
 })
 
+it('a call whose session is closed for the many that were cancelled may be made again', async () => {
+  const never = (): Promise<never> => new Promise(() => undefined)
+  const { address } = await startIndex({ locateBlock: never, createGate: never })
+  const client = createRpcClient(BlockIndex, { identity: identity(), resolve: async () => address })
+  closers.push(() => client.close())
+  let ended = false
+  const held = failure(client.createGate({ bucketId: 1n }, { timeoutMs: 30_000 })).then((error) => {
+    ended = true
+    return error
+  })
+  // More than the peer's HTTP/2 lets pass at once.
+  for (let round = 0; round < 40 && !ended; round += 1) {
+    const caller = new AbortController()
+    const calls = Array.from({ length: 100 }, () =>
+      failure(client.locateBlock({ hash: new Uint8Array(32) }, { signal: caller.signal })),
+    )
+    await sleep(20)
+    caller.abort()
+    await Promise.all(calls)
+  }
+  expect(await held).toMatchObject({ code: 'unavailable', retryable: true })
+})
+
 it('a peer that comes back on its old port is reachable within a second', async () => {
   const first = await startIndex({ createGate: async () => ({}) })
   const client = indexClient(async () => first.address)
