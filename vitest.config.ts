@@ -90,6 +90,13 @@ export default defineConfig({
         env: LONG_FUZZING,
         causesFaults: true,
       }),
+      // Lives of up to three steps; `unit` has those of two.
+      project({
+        name: 'states',
+        include: ['packages/extent/src/crash-states.model.test.ts'],
+        timeoutMs: 60 * MINUTE,
+        env: { KURA_MODEL_EFFORT: 'long' },
+      }),
     ],
   },
 })

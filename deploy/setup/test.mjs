@@ -14,7 +14,7 @@ const SUITES = {
     crash: () => runSuite('crash'),
     faults: () => runSuite('faults'),
   },
-  long: { long: () => runSuite('long') },
+  long: { long: () => runSuite('long'), states: () => runSuite('states') },
 }
 
 const suites = SUITES[process.argv[2] ?? 'short']
