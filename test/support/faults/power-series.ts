@@ -109,12 +109,14 @@ export class PowerSeries {
     if (kind === 'machine') await this.#processes.kill('SIGSTOP')
     const inFlight = load.inFlightCount
     const keptPercent = KEPT_PERCENTS[Math.floor(choice.next() * KEPT_PERCENTS.length)] ?? 0
+    const before: ReadonlySet<BlockHash> = new Set(load.acknowledged)
     await this.#cut({ seed, keptPercent })
     if (kind === 'disks') await sleep(choice.next() * AFTERLIFE_MS_MAX)
     await this.#processes.kill('SIGKILL')
     await load.ended()
     const isControlGone = await this.#recover()
-    await this.#expectRoundSound(load)
+    const owed = kind === 'disks' && this.#isCutByIoctl ? before : load.acknowledged
+    await this.#expectRoundSound(load, owed)
     const unanswered = sum(UNANSWERED_CODES.map((code) => load.errorCounts.get(code) ?? 0))
     const acknowledged = load.acknowledged.size
     return { seed, kind, isControlGone, inFlight, unanswered, acknowledged }
@@ -131,6 +133,15 @@ export class PowerSeries {
     const isControlGone = await this.#recover()
     for (const extent of this.#client.openExtents) await this.#client.freeze(extent)
     return { seed, kind: 'order', isControlGone, inFlight: 0, unanswered: 0, acknowledged: 0 }
+  }
+
+  /**
+   * A file system that is shut down under a sync may call it done although its log never left: the
+   * log's items are let go before the sync looks for them. Where the power really goes nobody is
+   * left to hear that answer, so what was acknowledged once the call had begun is not owed.
+   */
+  get #isCutByIoctl(): boolean {
+    return this.#disks.some(({ device }) => device === 'file')
   }
 
   async #writeControls(): Promise<void> {
@@ -175,9 +186,9 @@ export class PowerSeries {
     }
   }
 
-  async #expectRoundSound(load: PutLoad): Promise<void> {
+  async #expectRoundSound(load: PutLoad, owed: ReadonlySet<BlockHash>): Promise<void> {
     const last = [...this.#tried].slice(-CLIENT_COUNT * 4)
-    for (const hash of load.acknowledged) this.#durable.add(hash)
+    for (const hash of owed) this.#durable.add(hash)
     const tried = load.acknowledged.union(load.unknown)
     for (const hash of tried) this.#tried.add(hash)
     await this.#expectSound(tried.union(new Set(last)))
