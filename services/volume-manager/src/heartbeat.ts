@@ -3,8 +3,10 @@ import {
   KuraError,
   parseCount,
   parseDiskUuid,
+  parseExtentId,
   parseOsdId,
   type DiskUuid,
+  type ExtentId,
   type FailureDomains,
   type OsdId,
 } from '@kura/core'
@@ -28,6 +30,8 @@ export interface Heartbeat {
   readonly freeBytes: number
   readonly unsealed: ReadonlyMap<number, ExtentReport>
   readonly damages: readonly DamageReport[]
+  /** The extents of these damages. */
+  readonly damagedExtents: ReadonlySet<ExtentId>
   readonly damageCount: number
   readonly rpcAddress: string
   readonly blockAddress: string
@@ -48,6 +52,7 @@ export function parseHeartbeat(message: HeartbeatRequest): Heartbeat {
     freeBytes: parseCount(message.freeBytes, 'free_bytes'),
     unsealed: new Map(unsealed.map((report) => [report.extentId, report])),
     damages: message.damages,
+    damagedExtents: new Set(message.damages.map(({ extentId }) => parseExtentId(extentId))),
     damageCount: parseCount(message.damageCount, 'damage_count'),
     rpcAddress: message.rpcAddress,
     blockAddress: message.blockAddress,

@@ -12,21 +12,13 @@
  * that is away gets a few seconds to come back; then the survivors close without it, and its copy
  * is kept as a source until it has proved equal.
  */
-import {
-  assert,
-  computeBucketDigest,
-  KuraError,
-  mark,
-  type BlockHash,
-  type ExtentPlacement,
-  type RecordSummary,
-  type Volume,
-} from '@kura/core'
+import { assert, mark, type ExtentPlacement, type Volume } from '@kura/core'
 import type { Cell } from '../cell.ts'
 import { isCopyLost, type ReadCopy, type RecordUnion, type WholeCopy } from './closing-copy.ts'
 import type { FrozenCopy } from './closing-copy.ts'
 import { completeCopies } from './complete-copies.ts'
 import { freezeCopies } from './freeze-copies.ts'
+import { uniteRecords } from './unite-records.ts'
 
 export interface CloseOptions {
   readonly signal: AbortSignal
@@ -95,27 +87,6 @@ async function collectRecords(
     }
   })
   return (await Promise.all(read)).filter((copy) => copy !== undefined)
-}
-
-/** Throws `record-damaged` where two copies disagree about one hash: nothing is decided then. */
-function uniteRecords(copies: readonly ReadCopy[]): RecordUnion {
-  const records = new Map<BlockHash, RecordSummary>()
-  for (const copy of copies) {
-    for (const record of copy.records.values()) {
-      const known = records.get(record.hash)
-      assertAgree(known, record)
-      if (known === undefined || known.putAtMs < record.putAtMs) records.set(record.hash, record)
-    }
-  }
-  return { records, digest: computeBucketDigest(records.values()) }
-}
-
-function assertAgree(known: RecordSummary | undefined, record: RecordSummary): void {
-  if (known === undefined) return
-  if (known.sizeBytes === record.sizeBytes && known.plainCrc === record.plainCrc) return
-  throw new KuraError('record-damaged', 'two copies disagree about one hash', {
-    details: { blockHash: record.hash },
-  })
 }
 
 async function sealCopies(

@@ -3,8 +3,11 @@
  * report damaged, which disks are gone. Soft state: a new leader compares every disk anew, damages
  * come with heartbeats, and an operator's word holds for the leader that heard it.
  */
-import { parseExtentId, type DiskUuid, type ExtentId, type VolumeId } from '@kura/core'
+import type { DiskUuid, ExtentId, VolumeId } from '@kura/core'
 import type { DiskView } from '../disk-view.ts'
+
+/** Sources remembered as unlike the others; more are found anew each time. */
+const DISAGREEING_MAX = 10_000
 
 /** What the comparison of one disk with the table found. */
 export interface ComparedDisk {
@@ -18,6 +21,7 @@ export class RepairEvidence {
   readonly #view: DiskView
   readonly #silenceMs: number
   readonly #compared = new Map<DiskUuid, ComparedDisk>()
+  readonly #disagreeing = new Set<ExtentId>()
   readonly #declaredLost = new Set<DiskUuid>()
 
   constructor(options: { readonly view: DiskView; readonly silenceMs: number }) {
@@ -28,6 +32,11 @@ export class RepairEvidence {
   /** The newest comparison of a disk is the one that counts. */
   noteCompared(diskUuid: DiskUuid, found: ComparedDisk): void {
     this.#compared.set(diskUuid, found)
+  }
+
+  /** A source that has other bytes for a hash than the copies in force. */
+  noteDisagreeing(extentId: ExtentId): void {
+    if (this.#disagreeing.size < DISAGREEING_MAX) this.#disagreeing.add(extentId)
   }
 
   /** An operator says that disks out of reach do not come back. */
@@ -55,12 +64,10 @@ export class RepairEvidence {
 
   unsoundExtents(): readonly ExtentId[] {
     const compared = [...this.#compared.values()].flatMap(({ unsound }) => unsound)
-    const damaged = this.#view.diskUuids.flatMap((diskUuid) =>
-      (this.#view.heartbeat(diskUuid)?.damages ?? []).map(({ extentId }) =>
-        parseExtentId(extentId),
-      ),
-    )
-    return [...new Set([...compared, ...damaged])]
+    const damaged = this.#view.diskUuids.flatMap((diskUuid) => [
+      ...(this.#view.heartbeat(diskUuid)?.damagedExtents ?? []),
+    ])
+    return [...new Set([...compared, ...damaged, ...this.#disagreeing])]
   }
 
   differingVolumes(): readonly VolumeId[] {

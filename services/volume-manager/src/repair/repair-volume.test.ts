@@ -168,6 +168,25 @@ test('what a late copy holds beyond the digest is merged into every copy', async
   expect(cell.held(volume, 0)).toHaveLength(2)
 })
 
+test('a late copy that disagrees about a hash stays a source, and the third copy is built', async () => {
+  const cell = await startCell({}, {})
+  const [volume] = cell.openVolumes()
+  if (volume === undefined) throw new Error('a cell has open volumes')
+  const record = cell.append(volume, 'acknowledged')
+  const index = cell.indexOf(diskOf(volume, 0))
+  await cell.killNode(index)
+  await vi.waitFor(() => expect(stateOf(cell, volume)).toBe('closed'), PATIENCE_MS)
+  const before = cell.volume(volume.volumeId)
+  const other = { ...record, sizeBytes: record.sizeBytes + 1 }
+  cell.disks[index]?.extent(volume.extents[0]?.extentId ?? 0).records.set(record.hash, other)
+  await cell.restartNode(index)
+  await vi.waitFor(() => expect(copiesOf(cell, volume)).toHaveLength(3), PATIENCE_MS)
+  expectWhole(cell, volume, [record])
+  expect(cell.volume(volume.volumeId).digest).toBe(before.digest)
+  expect(cell.volume(volume.volumeId).extents[0]?.state).toBe('source')
+  expect(cell.leader.cell.alarms.list().join()).toContain('disagrees with the other copies')
+})
+
 test('a late copy that holds less is retired, and the third copy is built', async () => {
   const cell = await startCell({}, {})
   const [volume] = cell.openVolumes()

@@ -25,8 +25,9 @@ import {
 } from '@kura/core'
 import type { PlannedRepair } from '@kura/placement'
 import type { Cell } from '../cell.ts'
-import { isCopyLost } from '../closing/closing-copy.ts'
+import { isCopyLost, type RecordUnion } from '../closing/closing-copy.ts'
 import { capacityFor } from '../closing/complete-copies.ts'
+import { uniteRecords } from '../closing/unite-records.ts'
 import type { ExtentPlace } from '../storage-nodes.ts'
 
 interface RepairOptions {
@@ -90,15 +91,42 @@ async function collectContents(
   if (repair.kind === 'replace') {
     return { records: [...base.values()], digest: volume.digest, sources, merged: [] }
   }
-  const union = new Map(base)
-  for (const { records } of listed) for (const [hash, record] of records) union.set(hash, record)
-  const merged = listed.filter(({ placement }) => placement.state === 'source')
+  const union = uniteAgreeing(cell, { base, listed })
   return {
-    records: [...union.values()],
-    digest: computeBucketDigest(union.values()),
+    records: [...union.records.values()],
+    digest: union.digest,
     sources,
-    merged: merged.map(({ placement }) => placement.extentId),
+    merged: union.merged,
   }
+}
+
+/**
+ * The base and what agrees with it. A source that has other bytes for a hash is damaged, whatever
+ * else it holds: it stays as it is, is told, and is neither counted nor asked again.
+ */
+function uniteAgreeing(
+  cell: Cell,
+  given: {
+    readonly base: ReadonlyMap<BlockHash, RecordSummary>
+    readonly listed: readonly ListedCopy[]
+  },
+): RecordUnion & { readonly merged: readonly ExtentId[] } {
+  let union = uniteRecords([{ records: given.base }])
+  const merged: ExtentId[] = []
+  for (const { placement, records } of given.listed) {
+    if (placement.state !== 'source') continue
+    const { diskUuid, extentId } = placement
+    try {
+      union = uniteRecords([union, { records }])
+      merged.push(extentId)
+    } catch (error) {
+      if (!isKuraError(error, 'record-damaged')) throw error
+      cell.evidence.noteDisagreeing(extentId)
+      const sentence = `Extent ${extentId} on disk ${diskUuid} disagrees with the other copies.`
+      cell.alarms.raise(`extent-disagrees-${extentId}`, sentence)
+    }
+  }
+  return { ...union, merged }
 }
 
 /** Copies in force first: they are the better sources. */

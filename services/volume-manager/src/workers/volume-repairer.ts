@@ -90,7 +90,8 @@ export class VolumeRepairer {
   #start(repair: PlannedRepair, volumes: readonly Volume[]): void {
     const { volumeId, targets } = repair
     const volume = volumes.find((one) => one.volumeId === volumeId)
-    if (volume === undefined || this.#repairs.has(volumeId)) return
+    // A task that has just ended is in the pool a moment longer than in the list of targets.
+    if (volume === undefined || this.#repairs.isFull || this.#repairs.has(volumeId)) return
     this.#targets.set(volumeId, targets)
     this.#repairs.start(volumeId, async () => {
       try {
@@ -143,8 +144,18 @@ export class VolumeRepairer {
   /** Under repair, or in the pause after a failure. */
   #notNow(): readonly VolumeId[] {
     const nowMs = this.#cell.clock.monotonicMs()
+    this.#forgetHealed(nowMs)
     const pausing = [...this.#failures].filter(([, { nextAttemptAtMs }]) => nextAttemptAtMs > nowMs)
     return [...this.#targets.keys(), ...pausing.map(([volumeId]) => volumeId)]
+  }
+
+  /** A volume that was due long ago and is not tried needs no repair any more. */
+  #forgetHealed(nowMs: number): void {
+    for (const [volumeId, { nextAttemptAtMs }] of this.#failures) {
+      if (this.#targets.has(volumeId) || nowMs < nextAttemptAtMs + RETRY_PAUSE_MS_MAX) continue
+      this.#failures.delete(volumeId)
+      this.#cell.alarms.clear(`repair-fails-${volumeId}`)
+    }
   }
 
   #countBuilds(): ReadonlyMap<DiskUuid, number> {
