@@ -8,6 +8,12 @@ export function systemCode(error: unknown): string {
   return typeof error.code === 'string' ? error.code : ''
 }
 
+/** Whether a sync failed, as Node says it: of the bytes of a file, or of a directory. */
+export function isOfSync(error: unknown): boolean {
+  if (!(error instanceof Error) || !('syscall' in error)) return false
+  return error.syscall === 'fsync' || error.syscall === 'fdatasync'
+}
+
 /** What an error of the disk means to those above: `disk-full` or `disk-error`. */
 export function diskFailure(error: unknown, what: string): KuraError {
   if (error instanceof KuraError) return error

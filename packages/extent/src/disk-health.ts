@@ -7,7 +7,7 @@
  * suspect at once, for the one that saw the failure with its next start.
  */
 import { KuraError, type Clock, type Disk, type File } from '@kura/core'
-import { diskFailure, systemCode } from './disk-failure.ts'
+import { diskFailure, isOfSync, systemCode } from './disk-failure.ts'
 import { ROOT, SUSPECT_PATH } from './disk-paths.ts'
 import type { DiskSpace, ExtentEvent, Fullness } from './extent-report.ts'
 
@@ -107,12 +107,16 @@ export class DiskHealth {
     }
   }
 
-  /** Durable: bytes and directory entry. One of its syncs may be what fails. */
+  /**
+   * Durable: bytes and directory entry. A failure makes the disk suspect, unless it is for want of
+   * room or the like and no sync was what failed.
+   */
   async writeFileDurably(path: string, bytes: Uint8Array): Promise<void> {
     try {
       await this.#options.disk.writeFileDurably(path, bytes)
     } catch (error) {
-      if (HARMLESS_CODES.includes(systemCode(error))) throw diskFailure(error, `write of ${path}`)
+      const isHarmless = !isOfSync(error) && HARMLESS_CODES.includes(systemCode(error))
+      if (isHarmless) throw diskFailure(error, `write of ${path}`)
       this.#failSync(error, `write of ${path}`)
     }
   }

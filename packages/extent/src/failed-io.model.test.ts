@@ -47,7 +47,7 @@ async function checkOperation(
   life.disk.watch(at.watcher)
   const isAnswered = await attempt(() => operation.run(life))
   if (at.met.length === 0) expect(isAnswered).toBe(true)
-  await checkRunning(life, at, fault)
+  await checkRunning(life, at)
   life.disk.watch(undefined)
   await life.store?.close().catch(() => undefined)
   const { disk, model } = life
@@ -64,15 +64,10 @@ async function checkOperation(
 }
 
 /** While the fault may still last: an acknowledged record reads right, or not at all. */
-async function checkRunning(
-  { store, model }: StoreLife,
-  at: FaultAtIo,
-  fault: IoFault,
-): Promise<void> {
+async function checkRunning({ store, model }: StoreLife, at: FaultAtIo): Promise<void> {
   if (store === undefined) return
   const isSyncFailed = at.met.some(({ kind }) => kind === 'file.sync' || kind === 'syncDirectory')
-  // A small file for which there is no room was never renamed: nothing that counts is in doubt.
-  if (isSyncFailed && fault.code !== 'ENOSPC') expect(store.suspect).toBe(true)
+  if (isSyncFailed) expect(store.suspect).toBe(true)
   for (const [extentId, { acknowledged }] of model.extents) {
     for (const hash of acknowledged) {
       await attempt(async () => {

@@ -254,7 +254,7 @@ export class MemoryDisk implements Disk {
     if (inode?.kind !== 'directory') throw systemError('ENOENT', path)
     const failed = this.#watcher?.({ kind: 'syncDirectory', path })
     if (failed?.isPartial === true) inode.loseUnsynced()
-    if (failed !== undefined) throw systemError(failed.code, path)
+    if (failed !== undefined) throw systemError(failed.code, path, 'fsync')
     inode.sync()
     await Promise.resolve()
   }

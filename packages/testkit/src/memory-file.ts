@@ -58,7 +58,7 @@ export class MemoryFile implements File {
     const failed = this.#meet('file.sync')
     if (failed === undefined) this.#inode.sync()
     else if (failed.isPartial) this.#inode.loseUnsynced()
-    this.#throwIfFailed(failed)
+    if (failed !== undefined) throw systemError(failed.code, this.#options.path, 'fsync')
   }
 
   async cut(sizeBytes: number): Promise<void> {

@@ -1,7 +1,6 @@
 /** Bad input at the application listener of the block transport. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { BLOCK_SIZE_BYTES_MAX, hashToBytes, KIB } from '@kura/core'
-import { CUT, LEFT, SILENCE, type Attempt, type BadInputCell, type BadInputDoor } from './cell.ts'
+import { CUT, LEFT, type Attempt, type BadInputCell, type BadInputDoor } from './cell.ts'
 import {
   describeOutcomes,
   field,
@@ -22,16 +21,11 @@ import {
   sendForAnswer,
   sendSlowBody,
 } from './frame-caller.ts'
+import { lazyReaderCells } from './lazy-readers.ts'
 import { RawCaller } from './raw-caller.ts'
 
 const VIOLATION = 'protocol-violation'
 const COME_BACK = ['overloaded', 'rate-limited']
-/** Longer than the server's patience with one step of an answer. */
-const NEVER_READ_MS = 6_000
-/** The kernel took all answers, because most of them were refusals: nothing is held either. */
-const TAKEN = 'taken by the kernel'
-/** Together more than the kernel takes for a caller who never reads. */
-const NEVER_READ_COUNT = 4
 /** Field 30, which nobody knows. */
 const MANY_FIELDS = Buffer.alloc(3 * 100_000, field(30, 1))
 
@@ -163,30 +157,6 @@ function helloOf({ clientName }: Attempt): Buffer {
   return frame(helloMessage({ clientName }))
 }
 
-/** A caller who takes its answers as `wait` does, and at last what there is: it ends early. */
-function lazyReaderCell(kind: string, wait: (caller: RawCaller) => Promise<unknown>): BadInputCell {
-  return {
-    kind,
-    isSlow: true,
-    holdsBuffer: true,
-    answers: [CUT, TAKEN],
-    requestsEach: NEVER_READ_COUNT,
-    send: async (address, attempt) => {
-      using caller = new RawCaller(address)
-      const gets = Array.from({ length: NEVER_READ_COUNT }, () =>
-        get(hashToBytes(attempt.stored.hash)),
-      )
-      await caller.write(Buffer.concat([helloOf(attempt), ...gets]))
-      await wait(caller)
-      const isAll = (received: Buffer): boolean =>
-        describeOutcomes(received).split(' + ').length >= NEVER_READ_COUNT
-      const how = await caller.readRest(isAll)
-      if (isAll(caller.received)) return TAKEN
-      return how === 'end' ? CUT : SILENCE
-    },
-  }
-}
-
 const slow: readonly BadInputCell[] = [
   {
     kind: 'a slow header',
@@ -215,8 +185,13 @@ const slow: readonly BadInputCell[] = [
       return await sendSlowBody(address, first, attempt.block.bytes)
     },
   },
-  lazyReaderCell('a slow reader', async (caller) => await caller.readSlowly(4 * KIB)),
-  lazyReaderCell('an answer that is never read', async () => await sleep(NEVER_READ_MS)),
+  ...lazyReaderCells({
+    gets: (attempt, count) => {
+      const gets = Array.from({ length: count }, () => get(hashToBytes(attempt.stored.hash)))
+      return Buffer.concat([helloOf(attempt), ...gets])
+    },
+    countAnswers: (received) => describeOutcomes(received).split(' + ').length,
+  }),
 ]
 
 export const blockDoor: BadInputDoor = {

@@ -27,18 +27,14 @@ import {
   TYPE,
   uint32,
 } from './http2-frames.ts'
+import { lazyReaderCells } from './lazy-readers.ts'
 import { RawCaller } from './raw-caller.ts'
 
 const PIECE = Buffer.alloc(16 * KIB)
 /** Where a slow caller meets others of its kind, some are told to come back instead. */
 const COME_BACK = ['8 overloaded', '8 rate-limited']
-/** Longer than the server's patience with one step of an answer. */
-const NEVER_READ_MS = 6_000
-/** Together more than the kernel takes for a caller who never reads. */
-const NEVER_READ_COUNT = 4
 const CALLS_AT_ONCE = 20
 const GOODBYE = 'goaway: no error'
-const TAKEN = 'taken by the kernel'
 
 /** A cell whose request is one call with some bytes for its message. */
 function cell(
@@ -226,26 +222,6 @@ const calls: readonly BadInputCell[] = [
   },
 ]
 
-/** A caller who takes its answers as `wait` does, and at last what there is: it ends early. */
-function lazyReaderCell(kind: string, wait: (caller: RawCaller) => Promise<unknown>): BadInputCell {
-  return {
-    kind,
-    isSlow: true,
-    holdsBuffer: true,
-    answers: [CUT, TAKEN],
-    requestsEach: NEVER_READ_COUNT,
-    send: async (address, { stored, clientName }) => {
-      using caller = new RawCaller(address)
-      await caller.write(largeGets(stored.hash, { count: NEVER_READ_COUNT, clientName }))
-      await wait(caller)
-      const isAll = (received: Buffer): boolean => outcomesOf(received).length >= NEVER_READ_COUNT
-      const how = await caller.readRest(isAll)
-      if (isAll(caller.received)) return TAKEN
-      return how === 'end' ? CUT : SILENCE
-    },
-  }
-}
-
 const slow: readonly BadInputCell[] = [
   {
     kind: 'a slow preface',
@@ -332,8 +308,10 @@ const slow: readonly BadInputCell[] = [
       return (await reading) === 'silence' ? SILENCE : describeFrames(caller.received)
     },
   },
-  lazyReaderCell('a slow reader', async (caller) => await caller.readSlowly(4 * KIB)),
-  lazyReaderCell('an answer that is never read', async () => await sleep(NEVER_READ_MS)),
+  ...lazyReaderCells({
+    gets: ({ stored, clientName }, count) => largeGets(stored.hash, { count, clientName }),
+    countAnswers: (received) => outcomesOf(received).length,
+  }),
 ]
 
 /** Gets of a large block by a caller who has opened all its windows. */

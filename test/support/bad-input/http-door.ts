@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { BLOCK_SIZE_BYTES_MAX, KIB } from '@kura/core'
 import { CUT, LEFT, SILENCE, type BadInputCell, type BadInputDoor } from './cell.ts'
 import { describeAnswers, head, putHead, sendForAnswer, sendToEnd } from './http-caller.ts'
+import { lazyReaderCells } from './lazy-readers.ts'
 import { RawCaller } from './raw-caller.ts'
 import { smugglingCells } from './smuggling.ts'
 
@@ -14,12 +15,6 @@ const COME_BACK = ['503 overloaded', '429 rate-limited']
 
 const MANY_FIELDS = Array.from({ length: 100_000 }, (_unused, index) => `${index}: a`)
 const MANY_HEADERS = Buffer.from(head('GET /healthz', MANY_FIELDS))
-/** Longer than the server's patience with one step of an answer. */
-const NEVER_READ_MS = 6_000
-/** Together more than the kernel takes for a caller who never reads. */
-const NEVER_READ_COUNT = 4
-/** The kernel took all answers, because most of them were refusals: nothing is held either. */
-const TAKEN = 'taken by the kernel'
 
 const bodies: readonly BadInputCell[] = [
   {
@@ -147,28 +142,6 @@ const requests: readonly BadInputCell[] = [
   },
 ]
 
-/** A caller who takes its answers as `wait` does, and at last what there is: it ends early. */
-function lazyReaderCell(kind: string, wait: (caller: RawCaller) => Promise<unknown>): BadInputCell {
-  return {
-    kind,
-    isSlow: true,
-    holdsBuffer: true,
-    answers: [CUT, TAKEN],
-    requestsEach: NEVER_READ_COUNT,
-    send: async (address, { stored, clientName }) => {
-      using caller = new RawCaller(address)
-      const get = head(`GET /v1/blocks/${stored.hash}`, [], clientName)
-      await caller.write(get.repeat(NEVER_READ_COUNT))
-      await wait(caller)
-      const isAll = (received: Buffer): boolean =>
-        describeAnswers(received).split(' + ').length >= NEVER_READ_COUNT
-      const how = await caller.readRest(isAll)
-      if (isAll(caller.received)) return TAKEN
-      return how === 'end' ? CUT : SILENCE
-    },
-  }
-}
-
 const slow: readonly BadInputCell[] = [
   {
     kind: 'a slow header',
@@ -198,8 +171,11 @@ const slow: readonly BadInputCell[] = [
       return how === 'silence' ? SILENCE : describeAnswers(caller.received)
     },
   },
-  lazyReaderCell('a slow reader', async (caller) => await caller.readSlowly(4 * KIB)),
-  lazyReaderCell('an answer that is never read', async () => await sleep(NEVER_READ_MS)),
+  ...lazyReaderCells({
+    gets: ({ stored, clientName }, count) =>
+      Buffer.from(head(`GET /v1/blocks/${stored.hash}`, [], clientName).repeat(count)),
+    countAnswers: (received) => describeAnswers(received).split(' + ').length,
+  }),
   {
     kind: 'a refusal that is read late',
     isSlow: true,

@@ -17,6 +17,11 @@ export class KillTally {
     return [...this.#durationsMs].flatMap(([mark, each]) => (each.length < killsMin ? [mark] : []))
   }
 
+  /** Of one kill with all that is looked at behind it. */
+  get medianCycleMs(): number {
+    return median([...this.#durationsMs.values()].flat())
+  }
+
   /** One line for each mark, and one for all. */
   describe(): string {
     const lines = [...this.#durationsMs].map(([mark, each]) => describeLine(mark, each))
