@@ -35,6 +35,7 @@ const COMMANDS = [
   ['explain'],
   ['status'],
   ['top'],
+  ['disk', 'lost'],
   ['disk', 'verify'],
   ['extent', 'dump'],
   ['extent', 'verify'],

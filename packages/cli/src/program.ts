@@ -6,6 +6,7 @@ import {
   CONFIG_SHOW_HELP,
   type ConfigOptions,
 } from './commands/config.ts'
+import { diskLostCommand, DISK_LOST_HELP, type DiskLostOptions } from './commands/disk-lost.ts'
 import { diskVerifyCommand, DISK_VERIFY_HELP } from './commands/disk-verify.ts'
 import { explainCommand, EXPLAIN_HELP } from './commands/explain.ts'
 import { extentDumpCommand, EXTENT_DUMP_HELP } from './commands/extent-dump.ts'
@@ -210,10 +211,27 @@ function addOperatorCommands(program: Command, run: Run): void {
     .action((options: { apply?: true }, command: Command) =>
       run(command, (context) => repairCommand(context, { apply: options.apply === true })),
     )
-  program
+  addDiskCommands(program, run)
+}
+
+function addDiskCommands(program: Command, run: Run): void {
+  const disk = program
     .command('disk')
     .summary('operate on one disk')
     .description('Operates on one disk.')
+  disk
+    .command('lost')
+    .summary('show what a disk holds, and declare it lost')
+    .description('Shows what the loss of a disk means, and with --apply declares it lost.')
+    .argument('<uuid>', 'UUID of the disk, as kura status shows it')
+    .option('--apply', 'do it: its copies are made anew elsewhere')
+    .option('--even-though-alive', 'also where the disk answers')
+    .addHelpText('after', DISK_LOST_HELP)
+    .action((uuid: string, options: Partial<DiskLostOptions>, command: Command) => {
+      const { apply = false, evenThoughAlive = false } = options
+      return run(command, (context) => diskLostCommand(context, uuid, { apply, evenThoughAlive }))
+    })
+  disk
     .command('verify')
     .summary('read a disk in full and trust it again')
     .description('Reads a whole disk from media, and trusts it again when all is well.')

@@ -10,6 +10,7 @@ import {
 } from '@kura/core'
 import {
   ZoneMaster,
+  type DiskLoss,
   type ExplainBlockResponse,
   type LocateCopiesResponse,
   type RepairZoneResponse,
@@ -77,6 +78,19 @@ export class ZoneMasterClient {
   async verifyDisk(diskUuid: string, options: OperatorOptions = {}): Promise<VerifyDiskResult> {
     const request = { diskUuid: parseDiskUuid(diskUuid) }
     return await this.#rpc.verifyDisk(request, { timeoutMs: DISK_VERIFY_TIMEOUT_MS, ...options })
+  }
+
+  /**
+   * What the loss of a disk means; with `apply` it is declared lost until it has been verified.
+   * Throws `state-conflict` where it is lost already, or answers and that was not allowed for.
+   */
+  async declareDiskLost(
+    diskUuid: string,
+    options: OperatorOptions & { readonly apply: boolean; readonly evenThoughAlive: boolean },
+  ): Promise<DiskLoss> {
+    const { apply, evenThoughAlive, ...rest } = options
+    const request = { diskUuid: parseDiskUuid(diskUuid), apply, evenThoughAlive }
+    return await this.#rpc.declareDiskLost(request, { timeoutMs: OPERATOR_TIMEOUT_MS, ...rest })
   }
 
   /** What each cell would repair now; with `apply` it is begun, and silent disks not waited for. */

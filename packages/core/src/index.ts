@@ -59,7 +59,7 @@ export { computeBucketDigest, parseRecordSummary } from './record.ts'
 export type { RecordSummary } from './record.ts'
 export { Slab, SlabPool, SMALL_SLAB_PAYLOAD_BYTES } from './slab-pool.ts'
 export type { SlabPoolOptions } from './slab-pool.ts'
-export { DISK_STATES, VOLUME_STATES } from './volume.ts'
+export { DISK_STATES, isDiskTrusted, VOLUME_STATES } from './volume.ts'
 export type {
   DiskInfo,
   DiskState,

@@ -40,9 +40,14 @@ export interface Volume {
   readonly orderId: OrderId | undefined
 }
 
-/** Life of a disk in the registry. */
-export const DISK_STATES = ['joining', 'in-service', 'suspect', 'draining', 'out'] as const
+/** Life of a disk in the registry. `lost`: an operator says that it does not come back. */
+export const DISK_STATES = ['joining', 'in-service', 'suspect', 'draining', 'lost', 'out'] as const
 export type DiskState = (typeof DISK_STATES)[number]
+
+/** Whether copies on such a disk count. Where not, they are made anew elsewhere. */
+export function isDiskTrusted(state: DiskState): boolean {
+  return state !== 'suspect' && state !== 'lost' && state !== 'out'
+}
 
 /** Labels of the things that fail together; two copies never share one while there is a choice. */
 export interface FailureDomains {

@@ -1,5 +1,5 @@
 /** The order in which a reader tries the copies of a volume. */
-import type { DiskInfo, DiskUuid, Random } from '@kura/core'
+import { isDiskTrusted, type DiskInfo, type DiskUuid, type Random } from '@kura/core'
 import type { MapExtent, MapVolume } from './map-volume.ts'
 
 export interface OrderReplicasOptions {
@@ -16,9 +16,9 @@ const UNKNOWN_LATENCY_MS = 1
 const SPREAD = 0.5
 
 /**
- * Every readable copy, best first: in force on reachable disks by latency, then in force on suspect
- * ones, then sources (they may hold records that the others lack), then what is out of reach, which
- * is tried last because the map may be old.
+ * Every readable copy, best first: in force on reachable disks by latency, then in force on
+ * disks that are not trusted, then sources (they may hold records that the others lack), then what
+ * is out of reach, which is tried last because the map may be old.
  */
 export function orderReplicas(options: OrderReplicasOptions): readonly MapExtent[] {
   const ranked = options.volume.extents
@@ -40,5 +40,5 @@ function rankReplica(extent: MapExtent, options: OrderReplicasOptions) {
 function tierOf(extent: MapExtent, disk: DiskInfo | undefined): number {
   if (disk?.reachable !== true) return extent.state === 'in-force' ? 3 : 4
   if (extent.state === 'source') return 2
-  return disk.state === 'suspect' || disk.state === 'out' ? 1 : 0
+  return isDiskTrusted(disk.state) ? 0 : 1
 }

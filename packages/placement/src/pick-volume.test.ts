@@ -93,6 +93,7 @@ test('a volume is usable only while all three of its disks are', () => {
   for (const broken of [
     { reachable: false },
     { state: 'suspect' as const },
+    { state: 'lost' as const },
     { state: 'out' as const },
     { state: 'draining' as const },
   ]) {
@@ -159,6 +160,8 @@ test('copies are tried by latency, sources after them, and what is out of reach 
   expect(order(volume, SIX, new Set([1, 2]))[0]).toBe(3)
   const disks = [diskOf(1, { reachable: false }), diskOf(2), diskOf(3)]
   expect(order(volume, disks, new Set([3]))).toEqual([2, 3, 1])
+  const lost = [diskOf(1, { state: 'lost' }), diskOf(2), diskOf(3, { reachable: false })]
+  expect(order(volume, lost, new Set([2]))).toEqual([2, 1, 3])
   const [first, second, third] = volume.extents
   if (first === undefined || second === undefined || third === undefined) throw new Error('three')
   const extents = [{ ...first, state: 'source' as const }, second, third]

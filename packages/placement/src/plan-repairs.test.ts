@@ -16,6 +16,7 @@ const CONDITIONS: Readonly<Record<string, RepairCondition>> = {
   D: 'damaged',
   A: 'away',
   L: 'lost',
+  B: 'distrusted',
 }
 
 function uuidOf(number: number): DiskUuid {
@@ -155,6 +156,22 @@ test('mass silence holds all but the volumes with one copy left', () => {
 test('damaged copies are read where nothing else is left', () => {
   expect(plan('1 DLL', { diskCount: 4, without: [1, 2, 3] })).toEqual({
     repairs: ['1 replace 12 on 4'],
+  })
+})
+
+test('a lost disk that is back is read where nothing else is left, and keeps no copy', () => {
+  expect(plan('1 BLL', { diskCount: 4, without: [1, 2, 3] })).toEqual({
+    repairs: ['1 replace 12 on 4'],
+  })
+  expect(plan('1 WWB', { diskCount: 4, without: [3] })).toEqual({ repairs: ['1 replace 13 on 4'] })
+  expect(plan('1 WW +B', { diskCount: 4, without: [3] })).toEqual({
+    repairs: ['1 merge 11 12 on 1 2 4'],
+  })
+})
+
+test('a lost disk that is back is no whole copy while the silence is a riddle', () => {
+  expect(plan('1 WBL', { massSilence: true, diskCount: 4, without: [2, 3] })).toEqual({
+    repairs: ['1 replace 13 on 4'],
   })
 })
 

@@ -16,9 +16,11 @@ export type RepairCondition =
   | 'whole'
   /** Some of it does not verify: replaced, and a source for what still does. */
   | 'damaged'
+  /** On a disk that was declared lost and is within reach: replaced, and a source until then. */
+  | 'distrusted'
   /** Out of reach for a time that may be short. */
   | 'away'
-  /** On a disk that counts as dead, is suspect, or out. */
+  /** On a disk that counts as dead, is suspect, declared lost, or out. */
   | 'lost'
 
 export interface RepairableCopy {
@@ -111,7 +113,7 @@ function isKept({ condition }: RepairableCopy): boolean {
 }
 
 function isReadable({ condition }: RepairableCopy): boolean {
-  return condition === 'whole' || condition === 'damaged'
+  return condition === 'whole' || condition === 'damaged' || condition === 'distrusted'
 }
 
 function countKept({ copies }: RepairableVolume): number {

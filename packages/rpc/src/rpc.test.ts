@@ -267,6 +267,7 @@ async function startManager(watchCellMap: MapHandlers['watchCellMap']) {
     getPlacements: refuse,
     getCellStatus: refuse,
     repairCell: refuse,
+    describeDiskLoss: refuse,
     closeVolumes: refuse,
     trustIndex: refuse,
     backUp: silence,

@@ -30,10 +30,10 @@ export function describeCell(cell: Cell) {
   }
 }
 
-/** Short of copies in the table, or because a disk has been silent for longer than the setting. */
+/** Short of copies in the table, or of copies that count, as repair sees it. */
 function listUnderReplicated(cell: Cell) {
   const { volumes } = cell.table
-  const dead = listDeadDisks(cell)
+  const dead = new Set(cell.evidence.lostDisks())
   const short = volumes.underReplicated({ limit: LISTED_MAX })
   const silent = volumes.wholeOnDisks([...dead], { limit: LISTED_MAX })
   const listed = [...short, ...silent.volumes].slice(0, LISTED_MAX)
@@ -41,13 +41,6 @@ function listUnderReplicated(cell: Cell) {
     count: volumes.underReplicatedCount() + silent.count,
     listed: listed.map((volume) => encodeShort(volume, dead)),
   }
-}
-
-function listDeadDisks({ view, config }: Cell): ReadonlySet<DiskUuid> {
-  const dead = view.diskUuids.filter(
-    (diskUuid) => !view.isReachable(diskUuid) && view.silenceMs(diskUuid) > config.silenceMs,
-  )
-  return new Set(dead)
 }
 
 function encodeShort(volume: Volume, dead: ReadonlySet<DiskUuid>) {

@@ -11,13 +11,13 @@ export interface MassSilence {
   readonly rackCount: number
 }
 
-/** Undefined while it is not so. What an operator declared lost is no riddle any more. */
+/** Undefined while it is not so. Disks that an operator gave up or declared lost are no riddle. */
 export function findMassSilence(
   view: DiskView,
-  declaredLost: ReadonlySet<DiskUuid>,
+  givenUp: ReadonlySet<DiskUuid>,
 ): MassSilence | undefined {
   const counts = (disk: DiskInfo): boolean =>
-    disk.state !== 'out' && !declaredLost.has(disk.diskUuid)
+    disk.state !== 'out' && disk.state !== 'lost' && !givenUp.has(disk.diskUuid)
   const disks = view.infos().filter(counts)
   const silent = disks.filter(({ reachable }) => !reachable)
   const racks = new Set(silent.map(({ domains }) => domains.rack))

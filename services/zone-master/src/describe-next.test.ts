@@ -25,8 +25,12 @@ function silent(errorCode: string): ExaminedCopy {
   return { extent: copy().extent, errorCode }
 }
 
-function next(copies: readonly ExaminedCopy[], state = 'closed'): string[] {
-  return describeNext({ live: true, row, volume: volume(state), copies })
+function next(
+  copies: readonly ExaminedCopy[],
+  state = 'closed',
+  disks = [{ diskUuid: 'd', state: 'in-service' }],
+): string[] {
+  return describeNext({ live: true, row, volume: volume(state), disks, copies })
 }
 
 it('nothing happens to three good copies', () => {
@@ -66,11 +70,19 @@ it('damaged padding does not make a copy bad', () => {
 it('a silent disk is waited for, and then repaired without', () => {
   const sentences = next([silent('unavailable'), copy(), copy()])
   expect(sentences).toContain(
-    'disk d is silent: repair copies elsewhere if it stays so, or at kura repair',
+    'disk d is silent: repair copies elsewhere in time, or at kura disk lost',
   )
   const open = next([silent('unavailable'), copy(), copy()], 'open')
   expect(open).toContain('volume 7 is closed without disk d')
   expect(next([silent('disk-error'), copy(), copy()])[1]).toContain('could not tell (disk-error)')
+})
+
+it('a copy on a lost disk is replaced, also where it reads well', () => {
+  const lost = [{ diskUuid: 'd', state: 'lost' }]
+  const expected = 'copy 1 is on a disk that an operator declared lost: repair replaces the copy'
+  expect(next([copy(), silent('unavailable')], 'closed', lost)).toContain(expected)
+  const [, closing] = next([copy()], 'closing', lost)
+  expect(closing).toContain('closing the volume goes on without it')
 })
 
 it('a copy that lacks the record gets it when the volume closes, or is replaced', () => {
@@ -97,7 +109,7 @@ it('without any good copy gets fail, and it says so first', () => {
 })
 
 it('a block that is not live, or whose bucket the table lacks, is put anew', () => {
-  const known = { row, volume: undefined, copies: [] }
+  const known = { row, volume: undefined, disks: [], copies: [] }
   expect(describeNext({ ...known, live: false })[0]).toContain('not live')
   expect(describeNext({ ...known, live: true })[0]).toContain('bucket 9 is not in the')
 })

@@ -3,7 +3,13 @@
  * nobody does yet. Pure: it judges what was found.
  */
 import { REPLICA_COUNT } from '@kura/core'
-import type { BlockRow, ExamineRecordResponse, ExtentEntry, VolumeEntry } from '@kura/proto'
+import type {
+  BlockRow,
+  DiskEntry,
+  ExamineRecordResponse,
+  ExtentEntry,
+  VolumeEntry,
+} from '@kura/proto'
 
 export interface ExaminedCopy {
   readonly extent: ExtentEntry
@@ -15,6 +21,8 @@ export interface ExplainedBlock {
   readonly live: boolean
   readonly row: Pick<BlockRow, 'bucketId' | 'sizeBytes' | 'plainCrc'>
   readonly volume: VolumeEntry | undefined
+  /** Where the copies lie. */
+  readonly disks: readonly Pick<DiskEntry, 'diskUuid' | 'state'>[]
   readonly copies: readonly ExaminedCopy[]
 }
 
@@ -24,7 +32,7 @@ const WHEN_A_PUT_WRITES = 'a put writes it anew at a frontend where a get met th
 
 /** Sentences, the weightiest first. */
 export function describeNext(block: ExplainedBlock): string[] {
-  const { live, row, volume, copies } = block
+  const { live, row, volume, disks, copies } = block
   if (!live) return ['the block is not live: gets say not-found; a put stores it anew']
   if (volume === undefined) {
     return [
@@ -33,7 +41,7 @@ export function describeNext(block: ExplainedBlock): string[] {
     ]
   }
   const good = copies.filter((copy) => isGood(copy, row)).length
-  const flaws = copies.flatMap((copy, index) => describeFlaw(copy, { index, row, volume }))
+  const flaws = copies.flatMap((copy, index) => describeFlaw(copy, { index, row, volume, disks }))
   const all = [...describeLoss(good), ...flaws, ...describeVolume(volume)]
   if (all.length > 0) return all
   return [`nothing: ${spell(good)} good ${good === 1 ? 'copy' : 'copies'}`]
@@ -75,6 +83,7 @@ function describeFlaw(
     readonly index: number
     readonly row: ExplainedBlock['row']
     readonly volume: VolumeEntry
+    readonly disks: ExplainedBlock['disks']
   },
 ): string[] {
   const { extent, examination } = copy
@@ -87,6 +96,8 @@ function describeFlaw(
   }
   if (extent.state !== 'in-force')
     return [`${name} is ${extent.state}: it does not count as a copy`]
+  const disk = known.disks.find(({ diskUuid }) => diskUuid === extent.diskUuid)
+  if (disk?.state === 'lost') return [describeLostDisk(name, known.volume)]
   if (examination === undefined) return [describeSilence(copy, known.volume)]
   if (examination.state === 'damaged') return [describeDamage(name, examination.part, known.volume)]
   if (examination.state === 'distrusted') {
@@ -100,12 +111,17 @@ function describeFlaw(
   return [`${name} has another size or CRC than the block index: reads pass it over`]
 }
 
+function describeLostDisk(name: string, { state }: VolumeEntry): string {
+  const then = state === 'closed' ? REPLACED : 'closing the volume goes on without it'
+  return `${name} is on a disk that an operator declared lost: ${then}`
+}
+
 function describeSilence({ extent, errorCode }: ExaminedCopy, volume: VolumeEntry): string {
   const { volumeId } = volume
   if (errorCode === 'unavailable' || errorCode === 'deadline-exceeded') {
     const { diskUuid } = extent
     if (volume.state !== 'closed') return `volume ${volumeId} is closed without disk ${diskUuid}`
-    return `disk ${diskUuid} is silent: repair copies elsewhere if it stays so, or at kura repair`
+    return `disk ${diskUuid} is silent: repair copies elsewhere in time, or at kura disk lost`
   }
   return `disk ${extent.diskUuid} could not tell (${errorCode}): see kura status, kura disk verify`
 }

@@ -18,6 +18,8 @@ export const STATUS_TIMEOUT_MS = 1_000
 export const LOCATE_TIMEOUT_MS = 2_000
 /** One cell's plan of repairs. */
 export const REPAIR_TIMEOUT_MS = 10_000
+/** What one cell has on one disk. */
+export const DISK_LOSS_TIMEOUT_MS = 10_000
 /** Reading one record from the medium, behind whatever the disk is busy with. */
 export const EXAMINE_TIMEOUT_MS = 5_000
 /** Reading a whole disk from media. */

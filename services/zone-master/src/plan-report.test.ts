@@ -86,6 +86,21 @@ it('suspicion is taken from any working state and is sticky', () => {
   }
 })
 
+it('a disk that was declared lost stays so, whatever its cell says of it', () => {
+  for (const said of ['in-service', 'joining', 'suspect', 'lost'] as const) {
+    expect(ruling(registered(1, { state: 'lost' }), said)).toBe('lost')
+  }
+})
+
+it('a registry of an older time hears of a lost disk from the table of its cell', () => {
+  for (const state of ['joining', 'in-service', 'suspect'] as const) {
+    expect(ruling(registered(1, { state }), 'lost')).toBe('lost written')
+  }
+  const plan = planReport(registryOf(), report(reported(1, { state: 'lost' })), NOW_MS)
+  expect(plan.newDisks).toEqual([registered(1, { state: 'lost' })])
+  expect(ruling(registered(1, { readmittedAtMs: NOW_MS }), 'lost')).toBe('in-service')
+})
+
 it('a disk that is out stays out, and one that drains goes on draining', () => {
   expect(ruling(registered(1, { state: 'out' }), 'suspect')).toBe('out')
   expect(ruling(registered(1, { state: 'draining' }), 'in-service')).toBe('draining')

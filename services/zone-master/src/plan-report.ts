@@ -5,7 +5,8 @@
  *   other reachable disk claims the same storage node.
  * - A disk known elsewhere stays where it is; the report only raises an alarm.
  * - Suspicion is sticky: a disk that once said that a sync failed stays suspect, whatever later
- *   reports say, until it has been verified and readmitted.
+ *   reports say, until it has been verified and readmitted. So is the loss that an operator
+ *   declared: a registry that was put back from a backup hears of it from the cell's own table.
  * - A disk that leaves the reports changes nothing: silence is the volume manager's business.
  */
 import type { CellId, DiskState, DiskUuid, FailureDomains } from '@kura/core'
@@ -112,8 +113,10 @@ function nextState(
   before: RegisteredDisk,
   now: { readonly reported: ReportedDisk; readonly hasRival: boolean; readonly nowMs: number },
 ): DiskState {
-  if (before.state === 'out' || before.state === 'suspect') return before.state
-  if (now.reported.state === 'suspect' && !isEcho(before, now.nowMs)) return 'suspect'
+  if (before.state === 'out' || before.state === 'lost') return before.state
+  const said = isEcho(before, now.nowMs) ? undefined : now.reported.state
+  if (said === 'lost' || before.state === 'suspect') return said === 'lost' ? said : before.state
+  if (said === 'suspect') return said
   if (before.state !== 'joining') return before.state
   return now.reported.reachable && !now.hasRival ? 'in-service' : 'joining'
 }

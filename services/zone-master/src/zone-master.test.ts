@@ -288,6 +288,7 @@ it('locate joins the row of the index with the placement of the table', async ()
       repairCell: refuse,
       closeVolumes: refuse,
       trustIndex: refuse,
+      describeDiskLoss: refuse,
       backUp: async function* () {},
     }),
   )
@@ -338,7 +339,7 @@ it('every cell is asked what it would repair, and only an applied answer is note
   await zone.startPeer('volume-manager', '1-1', (server) =>
     server.add(VolumeManager, {
       ...{ heartbeat: refuse, reportFailure: refuse, getPlacements: refuse, getCellStatus: refuse },
-      ...{ closeVolumes: refuse, trustIndex: refuse },
+      ...{ closeVolumes: refuse, trustIndex: refuse, describeDiskLoss: refuse },
       backUp: async function* () {},
       watchCellMap: async function* () {},
       repairCell: async ({ apply }) => {
@@ -352,6 +353,69 @@ it('every cell is asked what it would repair, and only an applied answer is note
   expect(shown.cells).toMatchObject([{ cellId: 1, repairs: { repairs: [{ volumeId: 5n }] } }])
   await client.repairZone({ apply: true })
   expect(asked).toEqual([false, true])
+})
+
+it('a dead disk is declared lost once, and only a verification takes it back', async () => {
+  const zone = await Zone.create()
+  const master = await zone.startMaster()
+  const client = zone.client(master)
+  expect(await codeOf(client.declareDiskLost({ diskUuid: UUID }))).toBe('invalid-argument')
+  const manager = zone.manager(master)
+  const report = async (state: string): Promise<string | undefined> =>
+    (await manager.reportCell(statusOf(state))).disks[0]?.state
+  await report('joining')
+  let reachable = true
+  await zone.startPeer('volume-manager', '1-1', (server) =>
+    server.add(VolumeManager, {
+      ...{ heartbeat: refuse, reportFailure: refuse, getPlacements: refuse, getCellStatus: refuse },
+      ...{ closeVolumes: refuse, trustIndex: refuse, repairCell: refuse },
+      backUp: async function* () {},
+      watchCellMap: async function* () {},
+      describeDiskLoss: async ({ diskUuid }) =>
+        await Promise.resolve({ disk: { diskUuid, osdId: 1, reachable }, closedCopies: 7n }),
+    }),
+  )
+  const apply = { diskUuid: UUID, apply: true }
+  expect(await client.declareDiskLost({ diskUuid: UUID })).toMatchObject({ closedCopies: 7n })
+  expect(await codeOf(client.declareDiskLost(apply))).toBe('state-conflict')
+  expect(await report('in-service')).toBe('in-service')
+
+  reachable = false
+  expect(await client.declareDiskLost(apply)).toMatchObject({ closedCopies: 7n })
+  expect(await report('in-service')).toBe('lost')
+  expect(await codeOf(client.declareDiskLost(apply))).toBe('state-conflict')
+
+  let damages = [{ part: 'chunk', diskUuid: UUID }]
+  await zone.startNode(async () => ({ extentsRead: 3n, damages, readmitted: true }))
+  expect(await client.verifyDisk({ diskUuid: UUID })).toMatchObject({ readmitted: false })
+  expect(await report('lost')).toBe('lost')
+  damages = []
+  expect(await client.verifyDisk({ diskUuid: UUID })).toMatchObject({ readmitted: true })
+  expect(await report('lost')).toBe('in-service')
+})
+
+it('a disk that answers is declared lost only on purpose, also while it is verified', async () => {
+  const zone = await Zone.create()
+  const master = await zone.startMaster()
+  const client = zone.client(master)
+  const manager = zone.manager(master)
+  await manager.reportCell(statusOf('joining'))
+  await zone.startPeer('volume-manager', '1-1', (server) =>
+    server.add(VolumeManager, {
+      ...{ heartbeat: refuse, reportFailure: refuse, getPlacements: refuse, getCellStatus: refuse },
+      ...{ closeVolumes: refuse, trustIndex: refuse, repairCell: refuse },
+      backUp: async function* () {},
+      watchCellMap: async function* () {},
+      describeDiskLoss: async () => await Promise.resolve({ disk: { reachable: true } }),
+    }),
+  )
+  await zone.startNode(async () => {
+    await client.declareDiskLost({ diskUuid: UUID, apply: true, evenThoughAlive: true })
+    return { extentsRead: 3n, damages: [], readmitted: true }
+  })
+  expect(await client.verifyDisk({ diskUuid: UUID })).toMatchObject({ readmitted: false })
+  const { disks } = await manager.reportCell(statusOf('in-service'))
+  expect(disks[0]?.state).toBe('lost')
 })
 
 it('only a disk that its node shows now is verified', async () => {

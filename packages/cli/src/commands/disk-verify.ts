@@ -5,8 +5,8 @@ import { formatBytes } from '../format.ts'
 import { printJson, printLine } from '../terminal.ts'
 
 export const DISK_VERIFY_HELP = `
-The only way back for a suspect disk: everything on it is read past the page cache
-and checked. Takes as long as reading the disk takes.
+The only way back for a disk that is suspect or was declared lost: everything on it is
+read past the page cache and checked. Takes as long as reading the disk takes.
 
 Examples:
   kura disk verify 5b0f0b5e-6c1c-4f0e-9f5b-2f6f1c1f7a55`

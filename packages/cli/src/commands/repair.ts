@@ -9,7 +9,8 @@ export const REPAIR_HELP = `
 Volumes get new copies by themselves: at once where a copy is damaged or its disk is
 suspect, and where a disk is silent, after silence_ms. This shows what would be done
 if the disks that are out of reach now never came back; --apply says that they are
-not waited for. What is repaired is never undone; the old copies stay where they are.
+not waited for until they speak again; one that never will is for kura disk lost.
+What is repaired is never undone; the old copies stay where they are.
 
 Examples:
   kura repair

@@ -6,9 +6,10 @@ import type { DiskView, ProcessView } from './view.ts'
 
 const ENTRY_COLUMNS = 38
 const GAP = '   '
+const BAD_STATES = ['down', 'suspect', 'lost', 'out']
 
 export function isInTrouble({ state, damages }: DiskView): boolean {
-  return state === 'down' || state === 'suspect' || state === 'out' || damages > 0
+  return damages > 0 || BAD_STATES.includes(state)
 }
 
 export function describeProcesses(

@@ -389,7 +389,7 @@ export declare type DiskEntry = Message<"kura.v1.DiskEntry"> & {
   domains?: FailureDomains | undefined;
 
   /**
-   * joining | in-service | suspect | draining | out
+   * joining | in-service | suspect | draining | lost | out
    *
    * @generated from field: string state = 4;
    */
@@ -470,6 +470,90 @@ export declare type GetPlacementsResponse = Message<"kura.v1.GetPlacementsRespon
  * Use `create(GetPlacementsResponseSchema)` to create a new message.
  */
 export declare const GetPlacementsResponseSchema: GenMessage<GetPlacementsResponse>;
+
+/**
+ * @generated from message kura.v1.DescribeDiskLossRequest
+ */
+export declare type DescribeDiskLossRequest = Message<"kura.v1.DescribeDiskLossRequest"> & {
+  /**
+   * @generated from field: string disk_uuid = 1;
+   */
+  diskUuid: string;
+};
+
+/**
+ * Describes the message kura.v1.DescribeDiskLossRequest.
+ * Use `create(DescribeDiskLossRequestSchema)` to create a new message.
+ */
+export declare const DescribeDiskLossRequestSchema: GenMessage<DescribeDiskLossRequest>;
+
+/**
+ * @generated from message kura.v1.DiskLoss
+ */
+export declare type DiskLoss = Message<"kura.v1.DiskLoss"> & {
+  /**
+   * @generated from field: kura.v1.DiskEntry disk = 1;
+   */
+  disk?: DiskEntry | undefined;
+
+  /**
+   * Of volumes that are open, closing or closed, the copies in force there.
+   *
+   * @generated from field: uint64 open_copies = 2;
+   */
+  openCopies: bigint;
+
+  /**
+   * @generated from field: uint64 closing_copies = 3;
+   */
+  closingCopies: bigint;
+
+  /**
+   * @generated from field: uint64 closed_copies = 4;
+   */
+  closedCopies: bigint;
+
+  /**
+   * Of the closed ones: what is to be written elsewhere.
+   *
+   * @generated from field: uint64 closed_bytes = 5;
+   */
+  closedBytes: bigint;
+
+  /**
+   * Those volumes by the copies in force that would be left on disks within reach, fewest first.
+   *
+   * @generated from field: repeated kura.v1.VolumesLeft volumes_left = 6;
+   */
+  volumesLeft: VolumesLeft[];
+};
+
+/**
+ * Describes the message kura.v1.DiskLoss.
+ * Use `create(DiskLossSchema)` to create a new message.
+ */
+export declare const DiskLossSchema: GenMessage<DiskLoss>;
+
+/**
+ * @generated from message kura.v1.VolumesLeft
+ */
+export declare type VolumesLeft = Message<"kura.v1.VolumesLeft"> & {
+  /**
+   * @generated from field: uint32 copies_left = 1;
+   */
+  copiesLeft: number;
+
+  /**
+   * @generated from field: uint64 volumes = 2;
+   */
+  volumes: bigint;
+};
+
+/**
+ * Describes the message kura.v1.VolumesLeft.
+ * Use `create(VolumesLeftSchema)` to create a new message.
+ */
+export declare const VolumesLeftSchema: GenMessage<VolumesLeft>;
 
 /**
  * @generated from message kura.v1.CloseVolumesResponse
@@ -792,6 +876,16 @@ export declare const VolumeManager: GenService<{
     methodKind: "unary";
     input: typeof RepairCellRequestSchema;
     output: typeof CellRepairsSchema;
+  },
+  /**
+   * What the loss of a disk would mean; changes nothing.
+   *
+   * @generated from rpc kura.v1.VolumeManager.DescribeDiskLoss
+   */
+  describeDiskLoss: {
+    methodKind: "unary";
+    input: typeof DescribeDiskLossRequestSchema;
+    output: typeof DiskLossSchema;
   },
   /**
    * Operator, while the block index is being rebuilt: every open volume ends now, so that what its

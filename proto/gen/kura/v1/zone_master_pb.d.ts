@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { CellRepairs, CellStatus, DiskEntry, ExtentEntry, VolumeEntry } from "./volume_manager_pb.js";
+import type { CellRepairs, CellStatus, DiskEntry, DiskLossSchema, ExtentEntry, VolumeEntry } from "./volume_manager_pb.js";
 import type { BlockRow } from "./block_index_pb.js";
 import type { ExamineRecordResponse } from "./storage_node_pb.js";
 import type { BackupPartSchema, EmptySchema } from "./common_pb.js";
@@ -40,7 +40,7 @@ export declare type DiskRuling = Message<"kura.v1.DiskRuling"> & {
   diskUuid: string;
 
   /**
-   * joining | in-service | suspect | draining | out
+   * joining | in-service | suspect | draining | lost | out
    *
    * @generated from field: string state = 2;
    */
@@ -468,6 +468,34 @@ export declare type VerifyDiskResult = Message<"kura.v1.VerifyDiskResult"> & {
 export declare const VerifyDiskResultSchema: GenMessage<VerifyDiskResult>;
 
 /**
+ * @generated from message kura.v1.DeclareDiskLostRequest
+ */
+export declare type DeclareDiskLostRequest = Message<"kura.v1.DeclareDiskLostRequest"> & {
+  /**
+   * @generated from field: string disk_uuid = 1;
+   */
+  diskUuid: string;
+
+  /**
+   * @generated from field: bool apply = 2;
+   */
+  apply: boolean;
+
+  /**
+   * Without it a disk that answers is refused.
+   *
+   * @generated from field: bool even_though_alive = 3;
+   */
+  evenThoughAlive: boolean;
+};
+
+/**
+ * Describes the message kura.v1.DeclareDiskLostRequest.
+ * Use `create(DeclareDiskLostRequestSchema)` to create a new message.
+ */
+export declare const DeclareDiskLostRequestSchema: GenMessage<DeclareDiskLostRequest>;
+
+/**
  * @generated from message kura.v1.RepairZoneRequest
  */
 export declare type RepairZoneRequest = Message<"kura.v1.RepairZoneRequest"> & {
@@ -596,6 +624,16 @@ export declare const ZoneMaster: GenService<{
     methodKind: "unary";
     input: typeof VerifyDiskRequestSchema;
     output: typeof VerifyDiskResultSchema;
+  },
+  /**
+   * Operator: what the loss of a disk means; with `apply` it is lost until it has been verified.
+   *
+   * @generated from rpc kura.v1.ZoneMaster.DeclareDiskLost
+   */
+  declareDiskLost: {
+    methodKind: "unary";
+    input: typeof DeclareDiskLostRequestSchema;
+    output: typeof DiskLossSchema;
   },
   /**
    * Operator: what each cell would repair now; with `apply` they do not wait for silent disks.

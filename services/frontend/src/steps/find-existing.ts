@@ -2,7 +2,14 @@
  * Step 2 of a put: a block that is stored already needs no second copy. The answer is a put like
  * any other: the index confirms the row and refreshes its time, durably, before anybody is told.
  */
-import { hashToBytes, isKuraError, parseBucketId, type BucketId, type DiskInfo } from '@kura/core'
+import {
+  hashToBytes,
+  isDiskTrusted,
+  isKuraError,
+  parseBucketId,
+  type BucketId,
+  type DiskInfo,
+} from '@kura/core'
 import type { MapVolume } from '@kura/placement'
 import type { BlockRow, RecordBlockResponse } from '@kura/proto'
 import { callIndex } from '../call-index.ts'
@@ -50,7 +57,7 @@ function countTrusted(
   if (volume.state === 'creating' || volume.state === 'retired') return 0
   const trusted = volume.extents.filter(({ state, diskUuid }) => {
     const disk = diskOf(diskUuid)
-    const isFit = disk?.reachable === true && disk.state !== 'suspect' && disk.state !== 'out'
+    const isFit = disk?.reachable === true && isDiskTrusted(disk.state)
     return state === 'in-force' && isFit
   })
   return trusted.length

@@ -144,6 +144,7 @@ export class FakeZone implements AsyncDisposable {
         explainBlock: notHere,
         verifyDisk: notHere,
         repairZone: notHere,
+        declareDiskLost: notHere,
         backUp: async function* () {},
       }),
     )
@@ -155,6 +156,7 @@ export class FakeZone implements AsyncDisposable {
         heartbeat: notHere,
         getCellStatus: notHere,
         repairCell: notHere,
+        describeDiskLoss: notHere,
         closeVolumes: notHere,
         trustIndex: notHere,
         backUp: async function* () {},

@@ -46,6 +46,7 @@ export class ListeningManager {
       getPlacements: refuse,
       getCellStatus: refuse,
       repairCell: refuse,
+      describeDiskLoss: refuse,
       closeVolumes: refuse,
       trustIndex: refuse,
       backUp: async function* () {},

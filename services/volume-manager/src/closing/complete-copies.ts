@@ -1,6 +1,7 @@
 /** Brings each frozen copy to the union of all, one copy per disk. */
 import {
   isKuraError,
+  isDiskTrusted,
   PAGE_SIZE_BYTES,
   type DiskUuid,
   type ErrorCode,
@@ -31,13 +32,16 @@ const BUILD_INSTEAD_CODES: readonly ErrorCode[] = [
 /** Room beyond the records of a built extent: page 0, index, chunk table and footer. */
 const BUILD_ROOM_BYTES = 4 * 1024 * 1024
 
-/** The copies that now hold exactly the union. A disk that failed meanwhile has none. */
+/**
+ * The copies that now hold exactly the union. A disk that failed meanwhile has none, nor has one
+ * that is not trusted: its copy is read, and stays behind as a source.
+ */
 export async function completeCopies(
   cell: Cell,
   work: CompleteWork,
   options: CompleteOptions,
 ): Promise<readonly WholeCopy[]> {
-  const byDisk = Map.groupBy(work.copies, ({ place }) => place.diskUuid)
+  const byDisk = Map.groupBy(listTrusted(cell, work.copies), ({ place }) => place.diskUuid)
   const completed = [...byDisk].map(async ([diskUuid, own]) => {
     try {
       return await completeOnDisk(cell, { ...work, diskUuid, own }, options)
@@ -54,6 +58,12 @@ export async function completeCopies(
   return results
     .map((result) => (result.status === 'fulfilled' ? result.value : undefined))
     .filter((copy) => copy !== undefined)
+}
+
+/** Where nothing else is left, the copies that there are. */
+function listTrusted({ view }: Cell, copies: readonly ReadCopy[]): readonly ReadCopy[] {
+  const trusted = copies.filter(({ place }) => isDiskTrusted(view.state(place.diskUuid)))
+  return trusted.length > 0 ? trusted : copies
 }
 
 async function completeOnDisk(

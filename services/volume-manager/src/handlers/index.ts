@@ -4,6 +4,7 @@ import type { RpcHandlers } from '@kura/rpc'
 import type { Cell } from '../cell.ts'
 import { backUp } from './back-up.ts'
 import { closeVolumes } from './close-volumes.ts'
+import { describeDiskLoss } from './describe-disk-loss.ts'
 import { getCellStatus } from './get-cell-status.ts'
 import { getPlacements } from './get-placements.ts'
 import { heartbeat } from './heartbeat.ts'
@@ -20,6 +21,7 @@ export function createHandlers(lead: () => Cell): RpcHandlers<typeof VolumeManag
     watchCellMap: (request, context) => watchCellMap(lead(), request, context),
     getPlacements: async (request) => await getPlacements(lead(), request),
     repairCell: async (request) => await repairCell(lead(), request),
+    describeDiskLoss: async (request) => await describeDiskLoss(lead(), request),
     getCellStatus: async () => await getCellStatus(lead()),
     closeVolumes: async () => await closeVolumes(lead()),
     trustIndex: async (request) => await trustIndex(lead(), request),

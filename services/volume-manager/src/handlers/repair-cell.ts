@@ -13,8 +13,10 @@ const LISTED_MAX = 1_000
  */
 export async function repairCell(cell: Cell, request: RepairCellRequest) {
   const { view, evidence, wake, logger, config } = cell
-  const silent = view.infos().filter(({ reachable, state }) => !reachable && state !== 'out')
-  const givenUp = silent.map(({ diskUuid }) => diskUuid)
+  const awaited = view
+    .infos()
+    .filter(({ reachable, state }) => !reachable && state !== 'lost' && state !== 'out')
+  const givenUp = awaited.map(({ diskUuid }) => diskUuid)
   if (request.apply && config.repairsMax === 0) {
     throw new KuraError('state-conflict', 'this cell makes no repairs: repairs_max is 0', {
       hint: 'Raise repairs_max of its volume managers and start them again.',
@@ -28,7 +30,7 @@ export async function repairCell(cell: Cell, request: RepairCellRequest) {
     givenUp,
   })
   if (request.apply) {
-    evidence.declareLost(givenUp)
+    evidence.giveUp(givenUp)
     wake.repairer()
     logger.info({ givenUp, repairCount: plan.repairs.length }, 'an operator asked for repair')
   }

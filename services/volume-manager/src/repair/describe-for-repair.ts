@@ -17,29 +17,34 @@ export function describeForRepair(
   const copies: RepairableCopy[] = []
   const unmerged: RepairableCopy[] = []
   for (const extent of volume.extents) {
-    const isReachable = cell.view.isHeard(extent.diskUuid)
-    const isGone = lost.has(extent.diskUuid) || unsound.has(extent.extentId)
-    if (extent.state === 'in-force') {
-      const condition = conditionOf({ isReachable, ...{ lost, unsound, extent } })
-      copies.push(describe(cell, extent, condition))
-    } else if (extent.state === 'source' && !isGone) {
-      if (differs && isReachable) unmerged.push(describe(cell, extent, 'whole'))
-      else copies.push(describe(cell, extent, 'away'))
+    const condition = conditionOf(cell, { extent, lost, unsound })
+    if (extent.state === 'in-force') copies.push(describe(cell, extent, condition))
+    if (extent.state !== 'source' || unsound.has(extent.extentId)) continue
+    const isReadable = condition === 'whole' || condition === 'distrusted'
+    if (differs && isReadable) unmerged.push(describe(cell, extent, condition))
+    else if (condition === 'whole' || condition === 'away') {
+      copies.push(describe(cell, extent, 'away'))
     }
   }
   return { volumeId: volume.volumeId, copies, unmerged }
 }
 
-function conditionOf(given: {
-  readonly extent: ExtentPlacement
-  readonly lost: ReadonlySet<string>
-  readonly unsound: ReadonlySet<number>
-  readonly isReachable: boolean
-}): RepairCondition {
-  const { extent, lost, unsound, isReachable } = given
-  if (lost.has(extent.diskUuid)) return 'lost'
-  if (!isReachable) return 'away'
-  return unsound.has(extent.extentId) ? 'damaged' : 'whole'
+function conditionOf(
+  { view }: Cell,
+  given: {
+    readonly extent: ExtentPlacement
+    readonly lost: ReadonlySet<string>
+    readonly unsound: ReadonlySet<number>
+  },
+): RepairCondition {
+  const { extent, lost, unsound } = given
+  const { diskUuid, extentId } = extent
+  const isHeard = view.isHeard(diskUuid)
+  const isBack = isHeard && view.state(diskUuid) === 'lost'
+  if (lost.has(diskUuid) && !isBack) return 'lost'
+  if (!isHeard) return 'away'
+  if (unsound.has(extentId)) return 'damaged'
+  return isBack ? 'distrusted' : 'whole'
 }
 
 function describe(

@@ -25,8 +25,8 @@ export interface FoundRepairs {
 
 export function findRepairs(cell: Cell, options: FindRepairsOptions): FoundRepairs {
   const { table, view, evidence, random } = cell
-  const { givenUp = [], except, limit, repairsMax, builds } = options
-  const lost = new Set([...evidence.lostDisks(), ...givenUp])
+  const { givenUp: alsoGivenUp = [], except, limit, repairsMax, builds } = options
+  const lost = new Set([...evidence.lostDisks(), ...alsoGivenUp])
   const volumes = table.volumes.needingRepair(
     {
       lostDisks: [...lost],
@@ -37,12 +37,12 @@ export function findRepairs(cell: Cell, options: FindRepairsOptions): FoundRepai
     { limit },
   )
   const placeable = view.diskUuids.filter((diskUuid) => view.isPlaceable(diskUuid))
-  const declared = new Set([...evidence.declaredLost(), ...givenUp])
+  const givenUp = new Set([...evidence.givenUp(), ...alsoGivenUp])
   const plan = planRepairs(
     {
       volumes: volumes.map((volume) => describeForRepair(cell, volume, lost)),
       disks: placeable.map((diskUuid) => view.info(diskUuid)),
-      massSilence: findMassSilence(view, declared) !== undefined,
+      massSilence: findMassSilence(view, givenUp) !== undefined,
       ...{ builds, random },
     },
     { repairsMax },

@@ -3,7 +3,7 @@
  * report damaged, which disks are gone. Soft state: a new leader compares every disk anew, damages
  * come with heartbeats, and an operator's word holds for the leader that heard it.
  */
-import type { DiskUuid, ExtentId, VolumeId } from '@kura/core'
+import { isDiskTrusted, type DiskUuid, type ExtentId, type VolumeId } from '@kura/core'
 import type { DiskView } from '../disk-view.ts'
 
 /** Sources remembered as unlike the others; more are found anew each time. */
@@ -22,7 +22,7 @@ export class RepairEvidence {
   readonly #silenceMs: number
   readonly #compared = new Map<DiskUuid, ComparedDisk>()
   readonly #disagreeing = new Set<ExtentId>()
-  readonly #declaredLost = new Set<DiskUuid>()
+  readonly #givenUp = new Set<DiskUuid>()
 
   constructor(options: { readonly view: DiskView; readonly silenceMs: number }) {
     this.#view = options.view
@@ -39,25 +39,24 @@ export class RepairEvidence {
     if (this.#disagreeing.size < DISAGREEING_MAX) this.#disagreeing.add(extentId)
   }
 
-  /** An operator says that disks out of reach do not come back. */
-  declareLost(diskUuids: readonly DiskUuid[]): void {
-    for (const diskUuid of diskUuids) this.#declaredLost.add(diskUuid)
+  /** An operator says that disks out of reach are not waited for. */
+  giveUp(diskUuids: readonly DiskUuid[]): void {
+    for (const diskUuid of diskUuids) this.#givenUp.add(diskUuid)
   }
 
-  /** As far as they are still out of reach: one that speaks again is not lost. */
-  declaredLost(): ReadonlySet<DiskUuid> {
-    for (const diskUuid of this.#declaredLost) {
-      if (this.#view.isReachable(diskUuid)) this.#declaredLost.delete(diskUuid)
+  /** As far as they are still out of reach: one that speaks again is trusted as before. */
+  givenUp(): ReadonlySet<DiskUuid> {
+    for (const diskUuid of this.#givenUp) {
+      if (this.#view.isReachable(diskUuid)) this.#givenUp.delete(diskUuid)
     }
-    return this.#declaredLost
+    return this.#givenUp
   }
 
-  /** Disks whose copies do not count: silent for too long, suspect, out, or declared lost. */
+  /** Disks whose copies do not count: not trusted, silent for too long, or given up. */
   lostDisks(): readonly DiskUuid[] {
-    const declared = this.declaredLost()
+    const givenUp = this.givenUp()
     return this.#view.diskUuids.filter((diskUuid) => {
-      const state = this.#view.state(diskUuid)
-      if (state === 'suspect' || state === 'out' || declared.has(diskUuid)) return true
+      if (!isDiskTrusted(this.#view.state(diskUuid)) || givenUp.has(diskUuid)) return true
       return !this.#view.isReachable(diskUuid) && this.#view.silenceMs(diskUuid) > this.#silenceMs
     })
   }

@@ -236,7 +236,7 @@ test('disks that an operator gave up are no reason to wait', async () => {
   await vi.waitFor(() => {
     expect(gone.filter((diskUuid) => view.isReachable(diskUuid))).toEqual([])
   }, PATIENCE_MS)
-  evidence.declareLost(gone)
+  evidence.giveUp(gone)
   wake.repairer()
   await repaired(cell, closed, gone[0] ?? '')
   expectWhole(cell, closed.volume, closed.records)

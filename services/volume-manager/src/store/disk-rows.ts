@@ -88,6 +88,7 @@ export function parseDiskState(text: string): DiskState {
     case 'in-service':
     case 'suspect':
     case 'draining':
+    case 'lost':
     case 'out':
       return text
     default:

@@ -11,15 +11,18 @@ import {
   type ErrorCode,
   type VolumeId,
 } from '@kura/core'
-import type { KuraDatabase } from '@kura/database'
+import { initialiseDatabase, openDatabase, type KuraDatabase } from '@kura/database'
 import { SeededRandom, temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
 import { ID_BLOCK_COUNT } from './id-issuer.ts'
 import {
   initialiseReplicationTable,
   openReplicationDatabase,
   ReplicationTable,
+  tableIdentity,
+  tablePath,
   type TablePlace,
 } from './replication-table.ts'
+import { MIGRATIONS } from './schema.ts'
 
 const cellId = parseCellId(3)
 const diskUuids = [1, 2, 3].map((digit) =>
@@ -330,4 +333,30 @@ test('a table that disks have outlived issues no ids', () => {
   ids.hold('a disk has seen a newer table')
   expect(codeOf(() => ids.nextExtentId())).toBe('state-conflict')
   expect(lead().ids.holdReason).toBeUndefined()
+})
+
+test('a table of the time before lost disks keeps its disks, and what extents say of them', async () => {
+  await using older = await temporaryDirectory()
+  const path = tablePath(older.path)
+  const identity = tableIdentity(place)
+  const before = MIGRATIONS.slice(0, 2)
+  const random = new SeededRandom(1)
+  initialiseDatabase({ path, genesis: identity, random, migrations: before })
+  database.close()
+  database = openDatabase({ path, expected: identity, migrations: before })
+  const table = lead()
+  const volumeId = insert(table)
+  const [volume, disks] = [table.volumes.get(volumeId), table.disks.all()]
+  database.close()
+  place = { ...place, dataDir: older.path, verify: true }
+  database = openReplicationDatabase(place)
+  const after = lead()
+  expect(after.disks.all()).toEqual(disks)
+  expect(after.volumes.get(volumeId)).toEqual(volume)
+  const [lost] = diskUuids
+  if (lost !== undefined) after.disks.setStates([{ diskUuid: lost, state: 'lost' }])
+  expect(after.disks.all().map(({ state }) => state)).toEqual(['lost', 'in-service', 'in-service'])
+  // Extents still name only disks that there are.
+  const stranger = database.prepare(`update extents set disk_uuid = 'nobody'`)
+  expect(() => stranger.run()).toThrow()
 })

@@ -68,7 +68,30 @@ const ORDERS_OF_VOLUMES = `
   create index volumes_ordered on volumes (volume_id) where state = 'closed' and order_id <> 0;
 `
 
+/**
+ * A disk may be `lost`. A check cannot be altered, so the table is made anew; what extents refer to
+ * is there again before the transaction ends.
+ */
+const LOST_DISKS = `
+  pragma defer_foreign_keys = on;
+  create temporary table disks_before as select * from disks;
+  drop table disks;
+  create table disks (
+    disk_uuid text primary key,
+    osd_id integer not null,
+    rack text not null,
+    power text not null,
+    vendor text not null,
+    firmware text not null,
+    state text not null
+      check (state in ('joining', 'in-service', 'suspect', 'draining', 'lost', 'out'))
+  ) strict, without rowid;
+  insert into disks select * from disks_before;
+  drop table disks_before;
+`
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'first tables', sql: FIRST_TABLES },
   { number: 2, name: 'orders of volumes', sql: ORDERS_OF_VOLUMES },
+  { number: 3, name: 'lost disks', sql: LOST_DISKS },
 ]

@@ -19,7 +19,7 @@ import {
 } from '@kura/core'
 import type { TableTransactions } from './table-transactions.ts'
 import { parseVolumeRow, type VolumeRow } from './volume-row-parser.ts'
-import { prepareVolumeStatements } from './volume-statements.ts'
+import { prepareVolumeStatements, type DiskLossRow } from './volume-statements.ts'
 
 export interface NewVolume {
   readonly volumeId: VolumeId
@@ -164,6 +164,11 @@ export class VolumeRows {
   onDisk(diskUuid: DiskUuid, state: ExtentState): readonly Volume[] {
     const rows = this.#statements.onDisk.all(diskUuid, state)
     return rows.map((row) => this.#withExtents(row))
+  }
+
+  /** What has a copy in force on the disk, and what it has left without it and the `gone` ones. */
+  lossOfDisk(diskUuid: DiskUuid, gone: readonly DiskUuid[]): readonly DiskLossRow[] {
+    return this.#statements.lossOfDisk.all({ diskUuid, gone: JSON.stringify(gone) })
   }
 
   /** Durable: the volume as `creating` and the intent of each extent. */

@@ -3,6 +3,14 @@ import type { Statement } from '@kura/database'
 import type { TableTransactions } from './table-transactions.ts'
 import type { ExtentRow, VolumeRow } from './volume-row-parser.ts'
 
+/** Volumes with a copy in force on a disk, by state and by the copies left without it. */
+export interface DiskLossRow {
+  readonly state: string
+  readonly copiesLeft: number
+  readonly volumeCount: number
+  readonly bytes: number
+}
+
 export function prepareVolumeStatements({ database }: TableTransactions) {
   const volumes = (rest: string): Statement<VolumeRow> =>
     database.prepare(`select volumes.* from volumes ${rest}`)
@@ -42,6 +50,16 @@ export function prepareVolumeStatements({ database }: TableTransactions) {
     wholeOnDisks: volumes(`where ${whole} order by volume_id limit ?`),
     wholeOnDisksCount: database.prepare<{ count: number }>(
       `select count(*) as count from volumes where ${whole}`,
+    ),
+    lossOfDisk: database.prepare<DiskLossRow>(
+      `select state, copies_left as copiesLeft, count(*) as volumeCount, sum(bytes) as bytes from (
+         select volumes.state as state, extents.length_bytes as bytes,
+           (select count(*) from extents as others where others.volume_id = volumes.volume_id
+              and others.state = 'in-force' and others.extent_id <> extents.extent_id
+              and others.disk_uuid not in (select value from json_each(@gone))) as copies_left
+         from extents join volumes using (volume_id)
+         where extents.disk_uuid = @diskUuid and extents.state = 'in-force')
+       group by state, copies_left order by copies_left, state`,
     ),
     knowsExtent: database.prepare<{ one: number }>(
       'select 1 as one from extents where extent_id = ?',

@@ -271,7 +271,7 @@ export class TestCell implements AsyncDisposable {
       },
       ...{ watchZoneMap: refuse, getZoneStatus: refuse, locateCopies: refuse },
       ...{ setCellWeight: refuse, verifyDisk: refuse, explainBlock: refuse, repairZone: refuse },
-      ...{ setCellWeight: refuse, verifyDisk: refuse, explainBlock: refuse, backUp: refuse },
+      ...{ declareDiskLost: refuse, backUp: refuse },
     })
     const rpc = await server.listen('127.0.0.1:0')
     await this.#coordinator.announce({ kind: 'zone-master', id: '1', addresses: { rpc } })

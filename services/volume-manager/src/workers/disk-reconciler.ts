@@ -14,6 +14,7 @@
  */
 import {
   isKuraError,
+  isDiskTrusted,
   parseDiskUuid,
   REPLICA_COUNT,
   splitId,
@@ -220,7 +221,7 @@ export class DiskReconciler {
       logger.warn({ ...place, recordCount: report.recordCount }, 'returning copy differs; kept')
       return false
     }
-    if (view.state(diskUuid) === 'suspect') return true
+    if (!isDiskTrusted(view.state(diskUuid))) return true
     const sealed =
       report.state === 'sealed' ? report : await nodes.sealExtent(place, digest, { signal })
     this.#clearAlarms(place.extentId)

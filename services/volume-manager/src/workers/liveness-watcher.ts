@@ -113,7 +113,7 @@ export class LivenessWatcher {
 
   #noteMassSilence(): void {
     const { view, alarms, evidence } = this.#cell
-    const mass = findMassSilence(view, evidence.declaredLost())
+    const mass = findMassSilence(view, evidence.givenUp())
     if (mass === undefined) return alarms.clear('mass-silence')
     const { silentCount, diskCount, rackCount } = mass
     const sentence = `${silentCount} of ${diskCount} disks in ${rackCount} racks are silent.`

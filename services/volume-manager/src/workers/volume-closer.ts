@@ -4,6 +4,7 @@
  */
 import {
   isKuraError,
+  isDiskTrusted,
   toKuraError,
   type ExtentPlacement,
   type Volume,
@@ -142,11 +143,10 @@ export class VolumeCloser {
     alarms.raise(`closing-fails-${volumeId}`, sentence)
   }
 
-  /** A barred disk does not come back by itself; a single survivor is worth more patience. */
+  /** Trust does not come back by itself; a single survivor is worth more patience. */
   #patienceMs(extent: ExtentPlacement, presentCount: number): number {
     const { view, config } = this.#cell
-    const state = view.state(extent.diskUuid)
-    if (state === 'suspect' || state === 'out') return 0
+    if (!isDiskTrusted(view.state(extent.diskUuid))) return 0
     return presentCount >= 2 ? config.closeWaitMs : config.closeWaitMs * LONE_PATIENCE_FACTOR
   }
 

@@ -2,7 +2,14 @@
  * Keeps enough open volumes: looks at what the disks and the frontends say, lets the pure planner
  * decide, commits, and starts births. Closing itself is the closer's.
  */
-import type { DiskUuid, ExtentPlacement, Volume, VolumeId } from '@kura/core'
+import {
+  isDiskTrusted,
+  type DiskState,
+  type DiskUuid,
+  type ExtentPlacement,
+  type Volume,
+  type VolumeId,
+} from '@kura/core'
 import {
   planVolumes,
   type CopyCondition,
@@ -170,6 +177,6 @@ export class VolumeKeeper {
   }
 }
 
-function isUnfit(state: string): boolean {
-  return state === 'suspect' || state === 'out' || state === 'draining'
+function isUnfit(state: DiskState): boolean {
+  return !isDiskTrusted(state) || state === 'draining'
 }

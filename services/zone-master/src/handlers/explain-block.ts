@@ -39,7 +39,7 @@ export function explainBlock(parts: HandlerParts): ZoneMasterHandlers['explainBl
         examineCopy(parts, { extent, hash, disks, cellId, volume }, context),
       ),
     )
-    const next = describeNext({ live, row, volume, copies })
+    const next = describeNext({ live, row, volume, disks, copies })
     return { live, row, ...(volume === undefined ? {} : { volume }), disks, copies, next }
   }
 }

@@ -1,5 +1,6 @@
 /** The surface of the zone master on one screen. */
 import { backUp } from './back-up.ts'
+import { declareDiskLost } from './declare-disk-lost.ts'
 import { explainBlock } from './explain-block.ts'
 import { getZoneStatus } from './get-zone-status.ts'
 import type { HandlerParts, ZoneMasterHandlers } from './handler.ts'
@@ -19,6 +20,7 @@ export function createHandlers(parts: HandlerParts): ZoneMasterHandlers {
     explainBlock: explainBlock(parts),
     setCellWeight: setCellWeight(parts),
     verifyDisk: verifyDisk(parts),
+    declareDiskLost: declareDiskLost(parts),
     repairZone: repairZone(parts),
     backUp: backUp(parts),
   }

@@ -1,15 +1,16 @@
-import { KuraError, parseDiskUuid, toKuraError } from '@kura/core'
+import { KuraError, toKuraError } from '@kura/core'
 import type { VerifyDiskResponse } from '@kura/proto'
 import type { CallContext } from '@kura/rpc'
 import { VERIFY_DISK_TIMEOUT_MS } from '../limits.ts'
 import type { LeaderTerm } from '../leader-term.ts'
 import type { AuditEntry } from '../store/audit-log.ts'
 import type { RegisteredDisk } from '../store/disk-table.ts'
+import { findDisk } from '../find-disk.ts'
 import { auditedCaller, type HandlerParts, type ZoneMasterHandlers } from './handler.ts'
 
 /**
- * Has a disk read completely from media, which takes as long as it takes; a suspect disk without
- * damage goes back in service. Durable: audit entries of begin and end, and the new state.
+ * Has a disk read completely from media, which takes as long as it takes; a suspect or lost disk
+ * without damage goes back in service. Durable: audit entries of begin and end, and the new state.
  */
 export function verifyDisk(parts: HandlerParts): ZoneMasterHandlers['verifyDisk'] {
   return async (request, context) => {
@@ -25,13 +26,13 @@ export function verifyDisk(parts: HandlerParts): ZoneMasterHandlers['verifyDisk'
     term.change((registry) => registry.note(entry('begun', { state: disk.state })))
     try {
       const result = await readWholeDisk(parts, disk, context)
-      const summary = summarise(result)
+      const summary = { ...summarise(result), readmitted: isReadmitted(term, disk, result) }
       term.change((registry) => {
-        if (result.readmitted) registry.readmitDisk(disk.diskUuid, entry('done', summary))
+        if (summary.readmitted) registry.readmitDisk(disk.diskUuid, entry('done', summary))
         else registry.note(entry('refused', summary))
       })
       parts.logger.info({ diskUuid: disk.diskUuid, ...summary }, 'disk verified')
-      return encodeResult(result)
+      return encodeResult(result, summary.readmitted)
     } catch (error) {
       noteFailure(parts, term, entry(toKuraError(error).code, {}))
       throw error
@@ -41,14 +42,8 @@ export function verifyDisk(parts: HandlerParts): ZoneMasterHandlers['verifyDisk'
 
 /** Only what its own node shows now is verified: a node with a new disk would read that one. */
 function findReachableDisk(term: LeaderTerm, uuidText: string): RegisteredDisk {
-  const diskUuid = parseDiskUuid(uuidText)
-  const disk = term.registry.findDisk(diskUuid)
-  if (disk === undefined) {
-    throw new KuraError('invalid-argument', 'the zone has no such disk', { details: { diskUuid } })
-  }
-  if (disk.state === 'out') {
-    throw new KuraError('state-conflict', 'the disk is out of the zone', { details: { diskUuid } })
-  }
+  const disk = findDisk(term, uuidText)
+  const { diskUuid } = disk
   const shown = term.reports.findDisk(disk.cellId, diskUuid)
   if (shown?.reachable === true && shown.osdId === disk.osdId) return disk
   throw new KuraError('unavailable', 'the disk cannot be reached', {
@@ -71,17 +66,26 @@ async function readWholeDisk(
   }
 }
 
+/**
+ * The node answers for its own suspicion only. A disk that was declared lost must be without damage
+ * as well, and one that was declared lost during the reading stays so.
+ */
+function isReadmitted(term: LeaderTerm, before: RegisteredDisk, result: VerifyDiskResponse) {
+  const isLost = term.registry.findDisk(before.diskUuid)?.state === 'lost'
+  const mayReturn = before.state === 'lost' && result.damages.length === 0
+  return result.readmitted && (!isLost || mayReturn)
+}
+
 function summarise(result: VerifyDiskResponse) {
   return {
     extentsRead: Number(result.extentsRead),
     bytesRead: Number(result.bytesRead),
     damageCount: result.damages.length,
-    readmitted: result.readmitted,
   }
 }
 
-function encodeResult(result: VerifyDiskResponse) {
-  const { extentsRead, bytesRead, readmitted } = result
+function encodeResult(result: VerifyDiskResponse, readmitted: boolean) {
+  const { extentsRead, bytesRead } = result
   return { extentsRead, bytesRead, readmitted, damageCount: BigInt(result.damages.length) }
 }
 

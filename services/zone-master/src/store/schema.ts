@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import type { PocketId, ZoneId } from '@kura/core'
 import type { DatabaseIdentity, Migration } from '@kura/database'
 import { firstSchema } from './migrations/0001-first-schema.ts'
+import { lostDisks } from './migrations/0002-lost-disks.ts'
 
-export const MIGRATIONS: readonly Migration[] = [firstSchema]
+export const MIGRATIONS: readonly Migration[] = [firstSchema, lostDisks]
 
 export function databasePath(dataDir: string): string {
   return join(dataDir, 'zone-registry.sqlite')

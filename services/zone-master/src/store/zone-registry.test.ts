@@ -18,6 +18,13 @@ const disk = {
   reachable: true,
 } as const
 
+const lossEntry = {
+  operation: 'declare-disk-lost',
+  subject: diskUuid,
+  outcome: 'done',
+  details: { before: 'in-service' },
+} as const
+
 async function createRegistry() {
   const directory = await temporaryDirectory()
   const path = join(directory.path, 'zone-registry.sqlite')
@@ -77,6 +84,39 @@ it('an unchanged weight leaves the map alone, and an unknown cell is refused', a
   expect(() => registry.setCellWeight({ cellId: parseCellId(9), weight: 1 }, operator)).toThrow(
     expect.objectContaining({ code: 'invalid-argument' }),
   )
+  registry.close()
+})
+
+it('a registry of the time before lost disks keeps all its disks', async () => {
+  await using directory = await temporaryDirectory()
+  const path = join(directory.path, 'zone-registry.sqlite')
+  const before = MIGRATIONS.slice(0, 1)
+  initialiseDatabase({ path, genesis: identity, random: new SeededRandom(1), migrations: before })
+  const clock = new ManualClock()
+  const open = (migrations = MIGRATIONS) => openDatabase({ path, expected: identity, migrations })
+  const older = ZoneRegistry.takeOver({ database: open(before), clock })
+  report(older, 'suspect')
+  const disks = older.disks()
+  older.close()
+  const newer = ZoneRegistry.takeOver({ database: open(), clock })
+  expect(newer.disks()).toEqual(disks)
+  newer.loseDisk(diskUuid, { ...operator, ...lossEntry })
+  expect(newer.disks()).toEqual([{ ...disks[0], state: 'lost' }])
+  newer.close()
+})
+
+it('a disk is declared lost once, with an entry in the audit log', async () => {
+  await using store = await createRegistry()
+  const registry = store.takeOver()
+  const declare = (): void => registry.loseDisk(diskUuid, { ...operator, ...lossEntry })
+  expect(declare).toThrow(expect.objectContaining({ code: 'state-conflict' }))
+  report(registry, 'joining')
+  declare()
+  expect(registry.findDisk(diskUuid)?.state).toBe('lost')
+  expect(registry.auditEntries(1)).toMatchObject([{ ...operator, ...lossEntry }])
+  expect(declare).toThrow(expect.objectContaining({ code: 'state-conflict' }))
+  registry.readmitDisk(diskUuid, { ...operator, ...lossEntry, operation: 'verify-disk' })
+  expect(registry.findDisk(diskUuid)?.state).toBe('in-service')
   registry.close()
 })
 

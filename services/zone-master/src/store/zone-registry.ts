@@ -138,12 +138,26 @@ export class ZoneRegistry {
     })
   }
 
-  /** A suspect disk whose every byte has verified goes back in service. */
+  /** An operator's word: the disk does not come back. Throws `state-conflict` where it is known. */
+  loseDisk(diskUuid: DiskUuid, entry: AuditEntry): void {
+    this.#write(() => {
+      const disk = this.#disks.find(diskUuid)
+      if (disk === undefined || disk.state === 'lost' || disk.state === 'out') {
+        throw new KuraError('state-conflict', 'the disk is lost or out already', {
+          details: { diskUuid, state: disk?.state ?? 'unknown' },
+        })
+      }
+      this.#record(entry)
+      this.#disks.update({ ...disk, state: 'lost' })
+    })
+  }
+
+  /** A suspect or lost disk whose every byte has verified goes back in service. */
   readmitDisk(diskUuid: DiskUuid, entry: AuditEntry): void {
     this.#write(() => {
       const disk = this.#disks.find(diskUuid)
       this.#record(entry)
-      if (disk?.state !== 'suspect') return
+      if (disk?.state !== 'suspect' && disk?.state !== 'lost') return
       this.#disks.update({ ...disk, state: 'in-service', readmittedAtMs: this.#nowMs() })
     })
   }
