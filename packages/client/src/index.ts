@@ -1,5 +1,7 @@
 export { KuraClient } from './client.ts'
 export type { BlockOptions, GetOptions, KuraClientOptions } from './client.ts'
+export { CopyReader } from './copy-reader.ts'
+export type { CopyPlace, CopyReaderOptions, ReadLimits, ServedBlock } from './copy-reader.ts'
 export { ERROR_CODES, isKuraError, KuraError, parseBlockHash } from '@kura/core'
 export type { BlockHash, ErrorCode } from '@kura/core'
 export type { Description } from './describe.ts'

@@ -55,3 +55,8 @@ export const FILE_READINGS_MAX = 2
 export const OPERATOR_TIMEOUT_MS = 10_000
 /** Reading a whole disk from media takes as long as it takes; a day is a stuck disk. */
 export const DISK_VERIFY_TIMEOUT_MS = 24 * 60 * 60 * 1000
+/** Connections to one frontend or node of somebody who reads single copies. */
+export const COPY_READER_CONNECTIONS_MAX = 32
+/** Where copies and nodes are is asked again after this; they move when a node or a volume ends. */
+export const PLACEMENT_KEPT_MS = 1_000
+export const PLACEMENTS_KEPT_MAX = 1_024

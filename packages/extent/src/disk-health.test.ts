@@ -231,6 +231,19 @@ describe('the page cache', () => {
     await next.store.close()
   })
 
+  it('is passed by a read that wants the medium', async () => {
+    const { memory, store } = await open()
+    const block = randomBlock(0, 5000)
+    await append(store, block)
+    await store.close()
+    const { disk, opened } = watch(memory.restart(), { cacheLies: true })
+    const next = await openStore(disk)
+    const bytes = await read(next.store, block.hash, undefined, { fromMedium: true })
+    expect(bytes.equals(block.bytes)).toBe(true)
+    expect(opened.filter(({ direct }) => !direct)).toEqual([])
+    await next.store.close()
+  })
+
   it('is believed by nobody when it shows damage: the medium is asked first', async () => {
     const { memory, store } = await open()
     const block = randomBlock(0, 5000)

@@ -27,7 +27,7 @@ import type {
 import type { ExtentStoreOptions } from './extent-store-options.ts'
 import { examineRecord, type RecordExamination } from './examine-record.ts'
 import { readIdentity } from './identity.ts'
-import { readRecord } from './read-record.ts'
+import { readRecord, type ReadOptions } from './read-record.ts'
 import { ScratchExtent } from './scratch-extent.ts'
 import { Scrubber } from './scrubber.ts'
 import { assertSameOrder, refusal } from './refusal.ts'
@@ -156,10 +156,15 @@ export class ExtentStore {
    * The payload into `slab.payload[0..sizeBytes)`, its CRC checked. The store holds the slab until
    * its I/O is done. Throws as `locate`, and `disk-error`.
    */
-  async read(extentId: ExtentId, hash: BlockHash, slab: Slab): Promise<RecordSummary> {
+  async read(
+    extentId: ExtentId,
+    hash: BlockHash,
+    target: ReadOptions & { readonly slab: Slab },
+  ): Promise<RecordSummary> {
     const extent = this.#extent(extentId)
+    const { page, path } = extent
     const location = await extent.locate(hash)
-    return await readRecord(this.#context, { page: extent.page, path: extent.path, location }, slab)
+    return await readRecord(this.#context, { page, path, location }, target)
   }
 
   /**

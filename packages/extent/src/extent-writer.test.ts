@@ -184,7 +184,7 @@ describe('slabs', () => {
     await append(store, block)
     const held = faulty.hold({ kind: 'file.read', path: EXTENT_FILE })
     const slab = await pool.reserve(5000, { signal: new AbortController().signal })
-    const reading = store.read(EXTENT, block.hash, slab)
+    const reading = store.read(EXTENT, block.hash, { slab })
     await held.reached
     slab.release()
     expect(pool.tryReserve(1)).toBeUndefined()

@@ -274,7 +274,7 @@ describe('a buffer given back too early: a late read completes into the next put
     const signal = new AbortController().signal
     const held = faulty.hold({ kind: 'file.read', path: EXTENT_FILE })
     const slab = await pool.reserve(5000, { signal })
-    const reading = store.read(EXTENT, first.hash, slab)
+    const reading = store.read(EXTENT, first.hash, { slab })
     await held.reached
     // The request is given up: its owner lets go while the disk still owns the memory.
     slab.release()

@@ -19,6 +19,11 @@ export interface RecordPlace {
   readonly location: RecordLocation
 }
 
+export interface ReadOptions {
+  /** Past the page cache. By default only what is wrong in it is looked at on the medium. */
+  readonly fromMedium?: boolean
+}
+
 /**
  * The payload into `slab.payload[0..sizeBytes)`. First through the page cache; what is wrong there
  * is looked at on the medium before it is called damage. Throws `record-damaged`, `disk-error`.
@@ -26,14 +31,14 @@ export interface RecordPlace {
 export async function readRecord(
   context: StoreContext,
   place: RecordPlace,
-  slab: Slab,
+  options: ReadOptions & { readonly slab: Slab },
 ): Promise<RecordSummary> {
+  const { slab, fromMedium = false } = options
   slab.retain()
   try {
-    const isSound =
-      (await readThrough(context, { ...place, direct: false }, slab)) === undefined ||
-      (await confirm(context, place, slab))
-    if (!isSound) throw damaged(place)
+    const isSoundInCache =
+      !fromMedium && (await readThrough(context, { ...place, direct: false }, slab)) === undefined
+    if (!isSoundInCache && !(await confirm(context, place, slab))) throw damaged(place)
   } finally {
     slab.release()
   }

@@ -144,10 +144,11 @@ export async function read(
   store: ExtentStore,
   hash: BlockHash,
   extentId: ExtentId = EXTENT,
+  options: { readonly fromMedium?: boolean } = {},
 ): Promise<Buffer> {
   const slab = await reserve(4 * 1024 * KIB)
   try {
-    const { sizeBytes } = await store.read(extentId, hash, slab)
+    const { sizeBytes } = await store.read(extentId, hash, { ...options, slab })
     return Buffer.from(slab.payload.subarray(0, sizeBytes))
   } finally {
     slab.release()

@@ -17,7 +17,7 @@ import { decodeWireError } from './wire-error.ts'
 export interface ClientHello {
   readonly pocket: string
   readonly zone: string
-  readonly role: 'client' | 'frontend' | 'storage-node'
+  readonly role: 'client' | 'frontend' | 'storage-node' | 'operator'
   /** Of an application client: whom its requests count for, beside others on its machine. */
   readonly clientName?: string
 }

@@ -22,6 +22,8 @@ export interface ResponsePayload {
 export interface Peer {
   /** Undefined once the connection is gone. */
   readonly remoteAddress: string | undefined
+  /** What it called itself in its hello. */
+  readonly role: string
   /** What an application client calls itself, as it came; undefined where it says nothing. */
   readonly name: string | undefined
 }

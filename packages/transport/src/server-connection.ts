@@ -25,7 +25,7 @@ export class ServerConnection {
   readonly #options: ServerConnectionOptions
   readonly #connection: Connection
   #exchange: ServerExchange | undefined
-  #peer: Peer = { remoteAddress: undefined, name: undefined }
+  #peer: Peer = { remoteAddress: undefined, role: '', name: undefined }
   #isStopping = false
 
   constructor(options: ServerConnectionOptions) {
@@ -94,7 +94,8 @@ export class ServerConnection {
     }
     this.#options.acceptHello(hello)
     const { remoteAddress } = this.#connection.socket
-    this.#peer = { remoteAddress, name: hello.clientName === '' ? undefined : hello.clientName }
+    const name = hello.clientName === '' ? undefined : hello.clientName
+    this.#peer = { remoteAddress, role: hello.role, name }
     if (hello.role !== 'client') this.#connection.rateWindowMs = PASSED_ON_RATE_WINDOW_MS
   }
 

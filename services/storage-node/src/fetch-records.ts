@@ -85,7 +85,7 @@ async function fillFromAny(node: NodeContext, plan: FetchPlan, wanted: Wanted): 
 
 async function readOwn(node: NodeContext, source: RecordSource, wanted: Wanted): Promise<void> {
   const { extentId } = checkDisk(node, source.address)
-  await node.store.read(extentId, wanted.record.hash, wanted.slab)
+  await node.store.read(extentId, wanted.record.hash, { slab: wanted.slab })
 }
 
 async function readRemote(

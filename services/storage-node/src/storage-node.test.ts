@@ -8,6 +8,7 @@ import { FaultyDisk, temporaryDirectory, type TemporaryDirectory } from '@kura/t
 import { StorageNode } from './index.ts'
 import { flipBit } from './testing/flip-bit.ts'
 import { TestCell } from './testing/test-cell.ts'
+import { TestNode } from './testing/test-node.ts'
 
 let directory: TemporaryDirectory
 let cell: TestCell
@@ -71,6 +72,30 @@ test('a record is examined on the medium, past what the page cache holds', async
   await vi.waitFor(() => expect(cell.lastHeartbeat?.damages[0]?.part).toBe('payload'))
   const misled = node.control.examineRecord({ address: node.address(5, { volumeId: 8n }), hash })
   await expect(misled).rejects.toMatchObject({ code: 'identity-mismatch' })
+})
+
+test('an operator reads copies from the medium, and writes none', async () => {
+  const node = await cell.startFresh(1)
+  await node.createExtent(5)
+  const bytes = randomBytes(70_000)
+  const hash = await node.write(bytes, node.address(5))
+  const operator = new TestNode(node.node, 'operator')
+  const fromMedium = { fromMedium: true }
+  expect(bytes.equals(await operator.read(hash, node.address(5), fromMedium))).toBe(true)
+  const writing = operator.write(randomBytes(100), node.address(5))
+  await expect(writing).rejects.toMatchObject({ code: 'identity-mismatch' })
+  await flipBit(cell.diskPath(1), bytes)
+  const damaged = operator.read(hash, node.address(5), fromMedium)
+  await expect(damaged).rejects.toMatchObject({ code: 'record-damaged' })
+  operator.close()
+})
+
+test('an application has no business with a storage node', async () => {
+  const node = await cell.startFresh(1)
+  const client = new TestNode(node.node, 'client')
+  const reading = client.read(randomBytes(32), node.address(5))
+  await expect(reading).rejects.toMatchObject({ code: 'identity-mismatch' })
+  client.close()
 })
 
 test('a body that breaks off leaves nothing', async () => {

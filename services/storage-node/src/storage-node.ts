@@ -35,7 +35,8 @@ export interface StorageNodeOverrides {
 }
 
 /** Who may connect to the block listener: never an application. */
-const PEER_ROLES: readonly string[] = ['frontend', 'storage-node']
+/** An operator only reads: see `handleExchange`. */
+const PEER_ROLES: readonly string[] = ['frontend', 'storage-node', 'operator']
 
 /** Serves the extents of exactly one disk. Knows no topology. */
 export class StorageNode implements Service {

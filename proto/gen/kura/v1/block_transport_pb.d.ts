@@ -36,7 +36,7 @@ export declare type Hello = Message<"kura.v1.Hello"> & {
   zone: string;
 
   /**
-   * client | frontend | storage-node
+   * client | frontend | storage-node | operator (reads single copies)
    *
    * @generated from field: string role = 4;
    */
@@ -385,6 +385,13 @@ export declare type ReadRecordRequest = Message<"kura.v1.ReadRecordRequest"> & {
    * @generated from field: bytes hash = 2;
    */
   hash: Uint8Array;
+
+  /**
+   * Past the page cache: the answer is what the medium holds now.
+   *
+   * @generated from field: bool from_medium = 3;
+   */
+  fromMedium: boolean;
 };
 
 /**

@@ -73,6 +73,9 @@ async function runOperation(node: NodeContext, exchange: Exchange): Promise<void
   const { operation } = exchange.request
   switch (operation.case) {
     case 'writeRecord':
+      if (exchange.peer.role === 'operator') {
+        throw new KuraError('identity-mismatch', 'an operator reads copies and writes none')
+      }
       return await writeRecord(node, exchange, operation.value)
     case 'readRecord':
       return await readRecord(node, exchange, operation.value)

@@ -6,8 +6,9 @@ import type { NodeContext } from '../node-context.ts'
 import { reserveSlab } from '../reserve-slab.ts'
 
 /**
- * Answers one record with its CRC, verified against the bytes that were read. Throws
- * `record-damaged` where they are not what was written; the store then reports the damage.
+ * Answers one record with its CRC, verified against the bytes that were read: from the medium where
+ * the request says so. Throws `record-damaged` where they are not what was written; the store then
+ * reports the damage.
  */
 export async function readRecord(
   node: NodeContext,
@@ -19,7 +20,9 @@ export async function readRecord(
   const located = await node.store.locate(extentId, hash)
   const slab = await reserveSlab(node, located.sizeBytes, { signal: exchange.signal })
   try {
-    const { sizeBytes, plainCrc, putAtMs } = await node.store.read(extentId, hash, slab)
+    const { fromMedium } = request
+    const target = { slab, fromMedium }
+    const { sizeBytes, plainCrc, putAtMs } = await node.store.read(extentId, hash, target)
     node.metrics.readBytes.inc(sizeBytes)
     await exchange.respond(
       { outcome: { case: 'readRecord', value: { sizeBytes, plainCrc, putAtMs } } },

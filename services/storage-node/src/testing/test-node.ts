@@ -4,7 +4,7 @@ import { MIB } from '@kura/core'
 import { StorageNode as StorageNodeService, type RecordSummary } from '@kura/proto'
 import { createRpcClient } from '@kura/rpc'
 import { SystemClock } from '@kura/runtime'
-import { BlockClient, type OutgoingPut } from '@kura/transport'
+import { BlockClient, type ClientHello, type OutgoingPut } from '@kura/transport'
 import type { StorageNode } from '../storage-node.ts'
 import { TEST_PLACE } from './listening-manager.ts'
 
@@ -18,13 +18,13 @@ export class TestNode {
   readonly control
   readonly #blocks: BlockClient
 
-  constructor(node: StorageNode) {
+  constructor(node: StorageNode, role: ClientHello['role'] = 'frontend') {
     this.node = node
     this.control = createRpcClient(StorageNodeService, {
       identity: { ...TEST_PLACE, kind: 'volume-manager', id: '1-1' },
       resolve: () => Promise.resolve(node.addresses.rpc),
     })
-    const hello = { pocket: 'test', zone: 'a', role: 'frontend' } as const
+    const hello = { pocket: 'test', zone: 'a', role }
     this.#blocks = new BlockClient({ hello, clock: new SystemClock() })
   }
 
@@ -54,10 +54,15 @@ export class TestNode {
     return hash
   }
 
-  async read(hash: Uint8Array, from: ReturnType<TestNode['address']>): Promise<Uint8Array> {
+  async read(
+    hash: Uint8Array,
+    from: ReturnType<TestNode['address']>,
+    options: { readonly fromMedium?: boolean } = {},
+  ): Promise<Uint8Array> {
+    const value = { address: from, hash, ...options }
     const { payload } = await this.#blocks.exchange(
       this.node.addresses.block,
-      { requestId: 'read', operation: { case: 'readRecord', value: { address: from, hash } } },
+      { requestId: 'read', operation: { case: 'readRecord', value } },
       { timeoutMs: TIMEOUT_MS, signal: never, receive: (sizeBytes) => Buffer.alloc(sizeBytes) },
     )
     return payload ?? Buffer.alloc(0)
@@ -95,9 +100,13 @@ export class TestNode {
     return records
   }
 
-  async stop(): Promise<void> {
+  close(): void {
     this.control.close()
     this.#blocks.close()
+  }
+
+  async stop(): Promise<void> {
+    this.close()
     await this.node[Symbol.asyncDispose]()
   }
 }
