@@ -9,10 +9,10 @@
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { FileSystem } from '@kura/testkit'
 import { expect } from 'vitest'
 import { makeBlock, type TestBlock } from '../support/blocks.ts'
 import { faultTest } from '../support/faults/fault-test.ts'
-import type { FileSystem } from '../support/faults/mounted-disk.ts'
 import type { StoreClient } from '../support/faults/store-client.ts'
 import { withStores, type Stores } from '../support/faults/with-stores.ts'
 

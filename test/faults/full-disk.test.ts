@@ -7,11 +7,10 @@
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MIB, type BlockHash } from '@kura/core'
+import { type FileSystem, runTool } from '@kura/testkit'
 import { expect } from 'vitest'
 import { makeBlock } from '../support/blocks.ts'
 import { faultTest } from '../support/faults/fault-test.ts'
-import type { FileSystem } from '../support/faults/mounted-disk.ts'
-import { runTool } from '../support/faults/run-tool.ts'
 import type { StoreClient } from '../support/faults/store-client.ts'
 import { withStores } from '../support/faults/with-stores.ts'
 

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { MIB } from '@kura/core'
 import { expect } from 'vitest'
 import { makeBlock } from '../support/blocks.ts'
-import { buildLostSync } from '../support/faults/build-native.ts'
+import { buildLostSync } from '../support/faults/build-lost-sync.ts'
 import { faultTest } from '../support/faults/fault-test.ts'
 import { withStores } from '../support/faults/with-stores.ts'
 

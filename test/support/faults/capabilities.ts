@@ -7,9 +7,9 @@ import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { buildLostSync } from './build-native.ts'
+import { type Device, type FileSystem, MountedDisk } from '@kura/testkit'
+import { buildLostSync } from './build-lost-sync.ts'
 import { MemoryGroup } from './memory-group.ts'
-import { MountedDisk, type Device, type FileSystem } from './mounted-disk.ts'
 import { makeScratchFolder } from './scratch-folder.ts'
 
 export const CAPABILITIES = ['ext4', 'xfs', 'fault-disk', 'lost-sync', 'memory-limit'] as const

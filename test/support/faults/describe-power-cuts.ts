@@ -1,8 +1,8 @@
 /** The series of `power-series.ts` as tests, one for each kind of cut. */
+import type { Device, FileSystem } from '@kura/testkit'
 import { expect } from 'vitest'
 import type { Capability } from './capabilities.ts'
 import { faultTest } from './fault-test.ts'
-import type { Device, FileSystem } from './mounted-disk.ts'
 import { PowerSeries, type PowerRound } from './power-series.ts'
 import { withStores } from './with-stores.ts'
 

@@ -10,6 +10,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KuraClient } from '@kura/client'
 import { MIB } from '@kura/core'
+import { type FileSystem, MountedDisk } from '@kura/testkit'
 import { expect } from 'vitest'
 import {
   expectNothingLost,
@@ -20,7 +21,6 @@ import { PutLoad } from '../put-load.ts'
 import { readBack } from '../read-report.ts'
 import { faultTest } from './fault-test.ts'
 import { LaunchedZone } from './launched-zone.ts'
-import { MountedDisk, type FileSystem } from './mounted-disk.ts'
 import { makeScratchFolder } from './scratch-folder.ts'
 
 const CLIENT_COUNT = 16

@@ -3,7 +3,7 @@
  * rights, the kernel has the devices and the names are missing.
  */
 import { existsSync } from 'node:fs'
-import { runTool } from './run-tool.ts'
+import { runTool } from '@kura/testkit'
 
 /** Disks in use at one time, of several runs. */
 const LOOP_DEVICES = 32

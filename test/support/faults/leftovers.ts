@@ -8,8 +8,8 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { runTool } from '@kura/testkit'
 import { GROUP_FOLDERS } from './memory-group.ts'
-import { runTool } from './run-tool.ts'
 import { ownerOf, SCRATCH_ROOTS } from './scratch-folder.ts'
 
 const UNMOUNT_ATTEMPTS = 100

@@ -4,7 +4,7 @@
  * their logs are not.
  */
 import { chooseFreePorts, type LocalService } from '@kura/local'
-import type { MountedDisk } from './mounted-disk.ts'
+import type { MountedDisk } from '@kura/testkit'
 import { makeStoreService } from './store-service.ts'
 
 export interface StoreProcessesOptions {

@@ -2,7 +2,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MIB } from '@kura/core'
-import { MountedDisk, type Device, type FileSystem } from './mounted-disk.ts'
+import { type Device, type FileSystem, MountedDisk } from '@kura/testkit'
 import { makeScratchFolder } from './scratch-folder.ts'
 import { StoreClient } from './store-client.ts'
 import { StoreProcesses } from './store-processes.ts'

@@ -5,12 +5,15 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { buildFaultDisk } from './build-native.ts'
+import { buildNative } from './build-native.ts'
+import { runTool } from './run-tool.ts'
 
+/** The compiler leaves C where it is: the same place from `src` and from `dist`. */
+const SOURCE = resolve(import.meta.dirname, '../../src/power-cut/native/fault-disk.c')
 const START_TIMEOUT_MS = 10_000
 const START_POLL_MS = 5
 
@@ -103,4 +106,10 @@ export class FaultDisk implements AsyncDisposable {
     const answer = await Promise.race([promise, ended])
     if (!answer.startsWith('ok')) throw new Error(`fault disk: ${line}: ${answer}`)
   }
+}
+
+/** Path of the program, built. Throws with what gcc or pkg-config says. */
+async function buildFaultDisk(): Promise<string> {
+  const flags = await runTool('pkg-config', ['--cflags', '--libs', 'fuse3'])
+  return await buildNative(SOURCE, flags.trim().split(/\s+/))
 }

@@ -1,11 +1,12 @@
 /**
- * A file system of its own for a test, on a loop device, whose power can be cut.
+ * A file system of its own for tests, on a loop device, whose power can be cut.
  *
  * On a `file` the cut is the file system's own: the shutdown ioctl stops it between two operations
  * with nothing written back, journal included. On a `fault-disk` it is the disk's: whatever no
  * flush has made durable is lost, also what the file system had handed down already.
  */
-import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FaultDisk, type SectorRange } from './fault-disk.ts'
@@ -24,8 +25,10 @@ const UNMOUNT_POLL_MS = 10
 const SECTOR_BYTES = 512
 
 export interface MountedDiskOptions {
-  /** An empty folder; device, mount point and all. */
+  /** A folder for device and medium: an empty one, or one with the medium of an earlier disk. */
   readonly folder: string
+  /** In the folder by default. */
+  readonly mountPoint?: string
   readonly fileSystem: FileSystem
   readonly device: Device
   readonly sizeBytes: number
@@ -50,20 +53,18 @@ export class MountedDisk implements AsyncDisposable {
   ) {
     this.fileSystem = options.fileSystem
     this.device = options.device
-    this.path = join(options.folder, 'mounted')
+    this.path = mountPointOf(options)
     this.#file = parts.file
     this.#faults = parts.faults
   }
 
-  /** Formats and mounts. */
+  /** Formats, where the folder has no medium yet, and mounts. */
   static async make(options: MountedDiskOptions): Promise<MountedDisk> {
-    const { folder, fileSystem, sizeBytes, formatArgs = [] } = options
+    const { folder } = options
     const medium = join(folder, 'medium')
-    await mkdir(join(folder, 'mounted'), { recursive: true })
-    await writeFile(medium, '')
-    await truncate(medium, sizeBytes)
-    const [format = '', ...args] = FORMAT[fileSystem]
-    await runTool(format, [...args, ...formatArgs, medium])
+    await mkdir(folder, { recursive: true })
+    await mkdir(mountPointOf(options), { recursive: true })
+    if (!existsSync(medium)) await formatMedium(medium, options)
     const faults =
       options.device === 'file' ? undefined : await FaultDisk.start(medium, join(folder, 'device'))
     const disk = new MountedDisk(options, { file: faults?.path ?? medium, faults })
@@ -174,6 +175,21 @@ export class MountedDisk implements AsyncDisposable {
   get #controlPath(): string {
     return join(this.path, `control-${this.#cutCount}`)
   }
+}
+
+function mountPointOf({ folder, mountPoint }: MountedDiskOptions): string {
+  return mountPoint ?? join(folder, 'mounted')
+}
+
+/** Under its own name only when it is a file system. */
+async function formatMedium(medium: string, options: MountedDiskOptions): Promise<void> {
+  const { fileSystem, sizeBytes, formatArgs = [] } = options
+  const unfinished = `${medium}.new`
+  await writeFile(unfinished, '')
+  await truncate(unfinished, sizeBytes)
+  const [format = '', ...args] = FORMAT[fileSystem]
+  await runTool(format, [...args, ...formatArgs, unfinished])
+  await rename(unfinished, medium)
 }
 
 function controlBytes(cutCount: number): Buffer {
