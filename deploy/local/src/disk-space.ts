@@ -23,19 +23,39 @@ export async function checkDiskSpace(folder: string, neededBytes: number): Promi
   })
 }
 
-/** What the files below `folder` take on disk; 0 where there is none. */
+/**
+ * What the files below `folder` take on its file system; 0 where there is none. What is mounted
+ * below lies in a file of it, and would count twice.
+ */
 export async function allocatedBytes(folder: string): Promise<number> {
-  let bytes = 0
+  const device = await deviceOf(folder)
+  return device === undefined ? 0 : (await blocksBelow(folder, device)) * BLOCK_BYTES
+}
+
+async function blocksBelow(folder: string, device: number): Promise<number> {
+  let blocks = 0
   for (const entry of await listEntries(folder)) {
-    const path = join(entry.parentPath, entry.name)
-    if (entry.isFile()) bytes += await blocksOf(path)
+    const path = join(folder, entry.name)
+    if (entry.isFile()) blocks += await blocksOf(path)
+    else if (entry.isDirectory() && (await deviceOf(path)) === device) {
+      blocks += await blocksBelow(path, device)
+    }
   }
-  return bytes * BLOCK_BYTES
+  return blocks
+}
+
+async function deviceOf(folder: string): Promise<number | undefined> {
+  try {
+    return (await stat(folder)).dev
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
 }
 
 async function listEntries(folder: string) {
   try {
-    return await readdir(folder, { recursive: true, withFileTypes: true })
+    return await readdir(folder, { withFileTypes: true })
   } catch (error) {
     if (isMissing(error)) return []
     throw error

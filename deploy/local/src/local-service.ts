@@ -39,6 +39,8 @@ export interface LocalServiceOptions {
   readonly tell: (line: string) => void
   /** Takes its warnings and worse. */
   readonly warn: (line: string) => void
+  /** Told when it has another process, or none any more. */
+  readonly onChange?: () => void
 }
 
 /** How a command ended. */
@@ -107,6 +109,7 @@ export class LocalService {
       detached: true,
     })
     this.#child = child
+    this.#options.onChange?.()
     child.stdin.on('error', () => undefined)
     child.stdout.on('data', (piece: Buffer) => this.#log.write(piece))
     child.stderr.on('data', (piece: Buffer) => this.#log.writeError(piece))
@@ -156,9 +159,15 @@ export class LocalService {
   /** Ends it where it runs and starts it anew, with other variables where they are given. */
   async restart(options: { readonly environment?: NodeJS.ProcessEnv } = {}): Promise<void> {
     this.#environment = { ...this.#environment, ...options.environment }
-    this.#isStopping = true
-    await this.kill()
+    await this.halt()
     this.start()
+  }
+
+  /** Ends it at once, and for as long as nobody starts it. */
+  async halt(): Promise<void> {
+    this.#isStopping = true
+    this.#cancelRestart?.()
+    await this.kill()
   }
 
   /** Resolves when `/readyz` says 200. Throws `unavailable` with the reasons it gave last. */
@@ -238,6 +247,7 @@ export class LocalService {
   #onExit(exit: string, startedAtMs: number): void {
     this.#child = undefined
     this.#lastExit = exit
+    this.#options.onChange?.()
     if (this.#isStopping) return
     if (performance.now() - startedAtMs > LONG_LIFE_MS) this.#deathsInRow = 0
     this.#deathsInRow += 1

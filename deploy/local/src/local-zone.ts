@@ -6,11 +6,20 @@ import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { KuraError } from '@kura/core'
 import { makeDirectoryDurably } from '@kura/database'
+import { ControlDoor } from './control-door.ts'
 import { DataLock } from './data-lock.ts'
 import { allocatedBytes, checkDiskSpace } from './disk-space.ts'
-import { LocalService } from './local-service.ts'
+import { LocalService, type LocalServiceOptions } from './local-service.ts'
+import { PowerCutDisks, type PowerCut } from './power-cut-disks.ts'
+import { ProcessList } from './process-list.ts'
 import { programOf } from './repository.ts'
-import { addressOf, chooseListeners, describeEndpoints, type Endpoints } from './zone-addresses.ts'
+import {
+  addressOf,
+  chooseListeners,
+  describeEndpoints,
+  type Endpoints,
+  type Listeners,
+} from './zone-addresses.ts'
 import { environmentOf, settingsPathOf, writeSettings } from './zone-settings.ts'
 import { makeZone, readZoneRecord, refuseForeignFolder, writeDurably } from './zone-folder.ts'
 import {
@@ -44,6 +53,8 @@ export interface LocalZoneOptions {
   readonly restarts?: boolean | undefined
   /** Bytes that will be stored, copies included, where it is known: there must be room for them. */
   readonly contentBytes?: number | undefined
+  /** Storage nodes on disks whose power can be cut. A zone is made so, and stays so. */
+  readonly powerCutDisks?: boolean | undefined
   /** Ends the start; what runs by then is stopped. */
   readonly signal?: AbortSignal | undefined
   /** Variables by kind (`storage-node`) or name (`storage-node-1-3`); the name wins. */
@@ -58,6 +69,7 @@ interface Shape {
   readonly cells: number
   readonly nodes: number
   readonly bucketSizeBytes: number
+  readonly powerCutDisks: boolean
 }
 
 export class LocalZone implements AsyncDisposable {
@@ -65,7 +77,9 @@ export class LocalZone implements AsyncDisposable {
   readonly endpoints: Endpoints
   readonly services: readonly LocalService[]
   readonly shape: Shape
-  readonly #lock: DataLock
+  /** Lock, disks and more, given back in the reverse order. */
+  readonly #holdings: AsyncDisposableStack
+  readonly #disks: PowerCutDisks | undefined
   readonly #tell: (line: string) => void
   #stopped: Promise<readonly string[]> | undefined
 
@@ -74,14 +88,16 @@ export class LocalZone implements AsyncDisposable {
     readonly endpoints: Endpoints
     readonly services: readonly LocalService[]
     readonly shape: Shape
-    readonly lock: DataLock
+    readonly holdings: AsyncDisposableStack
+    readonly disks: PowerCutDisks | undefined
     readonly tell: (line: string) => void
   }) {
     this.dataDir = parts.dataDir
     this.endpoints = parts.endpoints
     this.services = parts.services
     this.shape = parts.shape
-    this.#lock = parts.lock
+    this.#holdings = parts.holdings
+    this.#disks = parts.disks
     this.#tell = parts.tell
   }
 
@@ -111,51 +127,48 @@ export class LocalZone implements AsyncDisposable {
     makeDirectoryDurably(dataDir)
     await refuseForeignFolder(dataDir)
     const lock = DataLock.take(dataDir)
-    try {
-      const isNew = (await readZoneRecord(dataDir)) === undefined
-      const shape = await agreeOnShape(dataDir, options)
-      const { mostBytes } = preallocation(shape.cells, shape.bucketSizeBytes)
-      await checkDiskSpace(dataDir, mostBytes + (options.contentBytes ?? 0))
-      makeDirectoryDurably(join(dataDir, 'log'))
-      const plans = planServices(shape)
-      const listeners = await chooseListeners(plans, options.portBase ?? PORT_BASE)
-      await writeSettings(plans, { dataDir, listeners })
-      const startOf = (plan: ServicePlan) => ({
-        settingsPath: settingsPathOf(dataDir, plan.name),
-        environment: environmentOf(plan, {
-          dataDir,
-          listeners,
-          overrides: options.environment ?? {},
-        }),
-      })
-      if (isNew) {
-        tell(`making a new zone in ${dataDir}`)
-        const steps = plans
-          .filter((plan) => plan.hasGenesis)
-          .map((plan) => ({ ...plan, ...startOf(plan) }))
-        await makeZone(dataDir, { cells: shape.cells, nodes: shape.nodes }, steps)
-      }
-      const services = plans.map(
-        (plan) =>
-          new LocalService({
-            name: plan.name,
-            kind: plan.kind,
-            program: programOf(plan.kind),
-            dataDir: join(dataDir, plan.folder),
-            adminAddress: addressOf(listeners, plan.name, 'admin_address'),
-            ...startOf(plan),
-            logPath: join(dataDir, 'log', `${plan.name}.log`),
-            restarts: options.restarts ?? true,
-            tell,
-            warn: options.warn ?? tell,
-          }),
-      )
-      const endpoints = describeEndpoints(listeners)
-      return new LocalZone({ dataDir, endpoints, services, shape, lock, tell })
-    } catch (error) {
-      lock.release()
-      throw error
+    await using holdings = new AsyncDisposableStack()
+    holdings.defer(() => lock.release())
+    const isNew = (await readZoneRecord(dataDir)) === undefined
+    const shape = await agreeOnShape(dataDir, options)
+    const { mostBytes } = preallocation(shape.cells, shape.bucketSizeBytes)
+    await checkDiskSpace(dataDir, mostBytes + (options.contentBytes ?? 0))
+    makeDirectoryDurably(join(dataDir, 'log'))
+    const plans = planServices(shape)
+    const disks = shape.powerCutDisks ? await mountDisks(dataDir, plans) : undefined
+    if (disks !== undefined) holdings.use(disks)
+    const listeners = await chooseListeners(plans, options.portBase ?? PORT_BASE)
+    await writeSettings(plans, { dataDir, listeners })
+    const startOf = (plan: ServicePlan) => ({
+      settingsPath: settingsPathOf(dataDir, plan.name),
+      environment: environmentOf(plan, {
+        dataDir,
+        listeners,
+        overrides: options.environment ?? {},
+      }),
+    })
+    if (isNew) {
+      tell(`making a new zone in ${dataDir}`)
+      const steps = plans
+        .filter((plan) => plan.hasGenesis)
+        .map((plan) => ({ ...plan, ...startOf(plan) }))
+      const { bucketSizeBytes: _chosenAtEachStart, ...record } = shape
+      await makeZone(dataDir, record, steps)
     }
+    const controlPath = disks === undefined ? undefined : join(dataDir, 'control')
+    const endpoints = describeEndpoints(listeners)
+    const { zoneMaster } = endpoints
+    const processes = new ProcessList({ folder: dataDir, zoneMaster, controlPath })
+    holdings.defer(() => processes.close())
+    const services = plans.map((plan) => {
+      const parts = { ...startOf(plan), dataDir, listeners, onChange: processes.update }
+      return makeService(plan, parts, options)
+    })
+    processes.watch(services)
+    const parts = { dataDir, endpoints, services, shape, disks, tell }
+    const zone = new LocalZone({ ...parts, holdings: holdings.move() })
+    if (controlPath !== undefined) await zone.#listenForCuts(controlPath)
+    return zone
   }
 
   /** By name, e.g. `block-index-1`, `volume-manager-1-1`, `storage-node-1-3`. */
@@ -164,6 +177,16 @@ export class LocalZone implements AsyncDisposable {
     if (service !== undefined) return service
     const names = this.services.map((each) => each.name).join(', ')
     throw new KuraError('invalid-argument', `there is no service ${name}; there are ${names}`)
+  }
+
+  /** Cuts the power of a storage node's disk; the node is back when its process is started. */
+  async cutPower(name: string): Promise<PowerCut> {
+    if (this.#disks === undefined) {
+      throw new KuraError('invalid-argument', 'the disks of this zone have no power to cut')
+    }
+    const cut = await this.#disks.cut(this.service(name))
+    this.#tell(`${name}: the power of its disk was cut`)
+    return cut
   }
 
   /** Bytes on disk below the zone's folder, preallocated ones included. */
@@ -186,6 +209,7 @@ export class LocalZone implements AsyncDisposable {
 
   async #stop(): Promise<readonly string[]> {
     for (const service of this.services) service.muteWarnings()
+    await this.#disks?.refuseCuts()
     const endsAtMs = performance.now() + STOP_TIMEOUT_MS
     await rm(join(this.dataDir, 'endpoints.json'), { force: true })
     for (const kinds of stopGroups) {
@@ -203,9 +227,50 @@ export class LocalZone implements AsyncDisposable {
     }
     await Promise.all(this.services.map((service) => service.waitExit(KILL_WAIT_MS)))
     for (const service of this.services) service.close()
-    this.#lock.release()
+    await this.#holdings.disposeAsync()
     return killed
   }
+
+  async #listenForCuts(path: string): Promise<void> {
+    try {
+      this.#holdings.use(await ControlDoor.listen(path, (name) => this.cutPower(name)))
+    } catch (error) {
+      await this.#holdings.disposeAsync()
+      throw error
+    }
+  }
+}
+
+function makeService(
+  plan: ServicePlan,
+  parts: Pick<LocalServiceOptions, 'settingsPath' | 'environment' | 'onChange'> & {
+    readonly dataDir: string
+    readonly listeners: Listeners
+  },
+  options: LocalZoneOptions,
+): LocalService {
+  const { name, kind } = plan
+  const { dataDir, listeners, ...rest } = parts
+  const { tell = () => undefined } = options
+  return new LocalService({
+    ...rest,
+    name,
+    kind,
+    program: programOf(kind),
+    dataDir: join(dataDir, plan.folder),
+    adminAddress: addressOf(listeners, name, 'admin_address'),
+    logPath: join(dataDir, 'log', `${name}.log`),
+    restarts: options.restarts ?? true,
+    tell,
+    warn: options.warn ?? tell,
+  })
+}
+
+async function mountDisks(dataDir: string, plans: readonly ServicePlan[]): Promise<PowerCutDisks> {
+  const nodes = plans
+    .filter(({ kind }) => kind === 'storage-node')
+    .map(({ name, folder }) => ({ name, path: join(dataDir, folder) }))
+  return await PowerCutDisks.mount(dataDir, nodes)
 }
 
 /** What the options ask for, or what the zone has; a zone does not change its shape. */
@@ -221,7 +286,14 @@ async function agreeOnShape(dataDir: string, options: LocalZoneOptions): Promise
       hint: 'leave out --cells and --nodes, or choose another folder with --data',
     })
   }
-  return { cells, nodes, bucketSizeBytes: options.bucketSizeBytes ?? defaultBucketSizeBytes(cells) }
+  const hadCutDisks = record?.powerCutDisks ?? options.powerCutDisks ?? false
+  if (options.powerCutDisks === true && !hadCutDisks) {
+    throw new KuraError('state-conflict', `the zone in ${dataDir} has ordinary disks`, {
+      hint: 'choose another folder with --data',
+    })
+  }
+  const bucketSizeBytes = options.bucketSizeBytes ?? defaultBucketSizeBytes(cells)
+  return { cells, nodes, bucketSizeBytes, powerCutDisks: hadCutDisks }
 }
 
 function checkInteger(

@@ -14,6 +14,7 @@ test.each([
   [['--bucket-size', '2GiB']],
   [['--nonsense']],
   [['stray']],
+  [['--demo', 'tree', '--power-cut-disks']],
 ])('%j is refused', (args) => {
   expect(() => parseCommandLine(args, '/')).toThrow(
     expect.objectContaining({ code: 'invalid-argument' }),

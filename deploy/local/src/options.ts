@@ -14,6 +14,7 @@ export interface CommandLine {
   readonly bucketSizeBytes: number | undefined
   readonly portBase: number | undefined
   readonly restarts: boolean
+  readonly powerCutDisks: boolean
 }
 
 export const HELP = `Starts a zone on this machine: one cell of six storage nodes, each service a
@@ -21,6 +22,8 @@ process of its own on 127.0.0.1. Ctrl-C stops it; the data stays.
 
   npm start                         starts it, with its data in .kura
   npm start -- --nodes 9            … with nine storage nodes (a new zone only)
+  npm start -- --power-cut-disks --data DIR
+                                    a zone whose disks kura prove can cut the power of
   npm start -- --demo PATH          stores the tree at PATH, kills a storage node and the volume
                                     manager on the way, and shows that nothing is lost
 
@@ -33,6 +36,8 @@ Options:
   --port-base N       HTTP listens at N (default 7420), the block transport at N+1, the zone master
                       at N+2, gRPC at N+3; 0 takes free ports
   --no-restart        a service that dies stays dead
+  --power-cut-disks   storage nodes of a new zone on disks whose power kura prove can cut; needs
+                      root, FUSE and a C compiler
   --demo PATH         the demo; with its own data, which is removed when all went well
   --help              this text
 `
@@ -44,6 +49,12 @@ const BUCKET_SIZE_BYTES_MAX = GIB
 /** Throws `invalid-argument`. Relative paths are relative to `callerFolder`. */
 export function parseCommandLine(args: readonly string[], callerFolder: string): CommandLine {
   const values = parseValues(args)
+  if (values.demo !== undefined && values['power-cut-disks'] === true) {
+    throw new KuraError(
+      'invalid-argument',
+      '--power-cut-disks is for a zone that stays, not --demo',
+    )
+  }
   return {
     help: values.help ?? false,
     demoPath: values.demo === undefined ? undefined : resolve(callerFolder, values.demo),
@@ -53,6 +64,7 @@ export function parseCommandLine(args: readonly string[], callerFolder: string):
     bucketSizeBytes: parseBucketSize(values['bucket-size']),
     portBase: parseNumber('--port-base', values['port-base']),
     restarts: values['no-restart'] !== true,
+    powerCutDisks: values['power-cut-disks'] === true,
   }
 }
 
@@ -72,6 +84,7 @@ function parseValues(args: readonly string[]) {
         'bucket-size': { type: 'string' },
         'port-base': { type: 'string' },
         'no-restart': { type: 'boolean' },
+        'power-cut-disks': { type: 'boolean' },
       },
     }).values
   } catch (error) {

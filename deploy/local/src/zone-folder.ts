@@ -15,7 +15,8 @@ const FORMAT_VERSION = 1
 /** Programs that make their stores at the same time. */
 const PARALLEL_GENESES = 3
 const GENESIS_TIMEOUT_MS = 60_000
-const OWN_FILES = new Set(['LOCK', 'log', 'config'])
+/** What may be there before the birth: disks are mounted below it. */
+const OWN_FILE = /^(LOCK|log|config|disks|cell-\d+|demo-.*)$/
 
 export interface ZoneRecord {
   readonly formatVersion: number
@@ -23,6 +24,8 @@ export interface ZoneRecord {
   readonly zone: string
   readonly cells: number
   readonly nodes: number
+  /** Whether storage nodes are on disks whose power can be cut; zones from before have none. */
+  readonly powerCutDisks?: boolean
 }
 
 /** The zone that lives in `folder`; undefined where none was ever finished. */
@@ -40,7 +43,7 @@ export async function readZoneRecord(folder: string): Promise<ZoneRecord | undef
 export async function refuseForeignFolder(folder: string): Promise<void> {
   const names = await readdir(folder)
   if (names.includes('GENESIS') || names.includes('ZONE')) return
-  const foreign = names.filter((name) => !OWN_FILES.has(name) && !name.startsWith('demo-'))
+  const foreign = names.filter((name) => !OWN_FILE.test(name))
   if (foreign.length === 0) return
   throw new KuraError('state-conflict', `${folder} has files and is not a zone: ${foreign[0]}`, {
     hint: 'choose an empty or a new folder with --data',
@@ -60,7 +63,7 @@ export interface GenesisStep {
 /** Makes every store that is not there yet. Durable: the stores, then the record of the zone. */
 export async function makeZone(
   folder: string,
-  shape: { readonly cells: number; readonly nodes: number },
+  shape: Pick<ZoneRecord, 'cells' | 'nodes' | 'powerCutDisks'>,
   steps: readonly GenesisStep[],
 ): Promise<void> {
   const record = { formatVersion: FORMAT_VERSION, pocket: POCKET, zone: ZONE, ...shape }
