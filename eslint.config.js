@@ -45,6 +45,7 @@ const SEAM_OWNERS = {
     'packages/rpc/src/**',
     'packages/runtime/src/address.ts',
     'packages/runtime/src/admin-server.ts',
+    'packages/cli/src/prove/launcher-door.ts',
     'packages/cli/src/top/read-page.ts',
     'services/frontend/src/grpc/**',
     'services/frontend/src/http/**',

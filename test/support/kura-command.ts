@@ -11,11 +11,27 @@ export interface EndedCommand {
   readonly err: string
 }
 
+/** One that runs. */
+export interface RunningCommand {
+  /** What it has said on standard error so far. */
+  said(): string
+  signal(signal: NodeJS.Signals): void
+  readonly ended: Promise<EndedCommand>
+}
+
 export async function runKura(
-  zone: LocalZone,
+  zone: Pick<LocalZone, 'dataDir'>,
   args: readonly string[],
   options: { readonly cwd?: string; readonly input?: Uint8Array | undefined } = {},
 ): Promise<EndedCommand> {
+  return await startKura(zone, args, options).ended
+}
+
+export function startKura(
+  zone: Pick<LocalZone, 'dataDir'>,
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly input?: Uint8Array | undefined } = {},
+): RunningCommand {
   const endpoints = join(zone.dataDir, 'endpoints.json')
   const child = spawn(process.execPath, [PROGRAM, '--endpoints', endpoints, ...args], {
     cwd: options.cwd,
@@ -25,6 +41,9 @@ export async function runKura(
   child.stderr.on('data', (bytes: Buffer) => err.push(bytes))
   child.stdin.on('error', () => undefined)
   child.stdin.end(options.input)
-  const code = await new Promise<number | null>((done) => child.on('close', done))
-  return { code, out: Buffer.concat(out), err: Buffer.concat(err).toString() }
+  const said = (): string => Buffer.concat(err).toString()
+  const ended = new Promise<EndedCommand>((done) =>
+    child.on('close', (code) => done({ code, out: Buffer.concat(out), err: said() })),
+  )
+  return { said, signal: (signal) => void child.kill(signal), ended }
 }

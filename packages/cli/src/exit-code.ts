@@ -6,6 +6,8 @@ export const EXIT = Object.freeze({
   failed: 1,
   usage: 2,
   notFound: 3,
+  /** Of `kura prove`. */
+  inconclusive: 3,
   unavailable: 4,
   incomplete: 5,
   interrupted: 130,
@@ -15,7 +17,7 @@ export const EXIT_CODE_HELP = `Exit codes:
   0    done
   1    failed
   2    used wrongly: unknown command or option, malformed reference, no zone named
-  3    not found
+  3    not found; of kura prove: inconclusive
   4    the zone cannot do it now; the same command may succeed later
   5    stored, except for files that could not be read or changed meanwhile (named on stderr)
   130  interrupted`

@@ -1,3 +1,5 @@
 export { EXIT } from './exit-code.ts'
 export { runCommandLine } from './program.ts'
 export type { Terminal } from './terminal.ts'
+export { makeProofBlock } from './prove/proof-block.ts'
+export type { ProofBlock, ProofContent } from './prove/proof-block.ts'

@@ -35,6 +35,7 @@ const COMMANDS = [
   ['explain'],
   ['status'],
   ['top'],
+  ['prove'],
   ['disk', 'lost'],
   ['disk', 'verify'],
   ['extent', 'dump'],
@@ -76,6 +77,18 @@ it.each([
   [['frontend', '--set', 'zone'], '--set takes name=value'],
 ])('config check %j is wrong usage', async (args, sentence) => {
   const { code, out, err } = await run('config', 'check', ...args)
+  expect({ code, out }).toEqual({ code: 2, out: '' })
+  expect(err).toContain(sentence)
+})
+
+it.each([
+  [[], '--for'],
+  [['--for', '10'], 'a time above 0'],
+  [['--for', '0s'], 'a time above 0'],
+  [['--for', '1m', '--size-max', '5MiB'], 'from 32 bytes to 4MiB'],
+  [['--for', '1m', '--rate', '100000'], 'at most 10000'],
+])('prove %j is wrong usage', async (args, sentence) => {
+  const { code, out, err } = await run('prove', ...args)
   expect({ code, out }).toEqual({ code: 2, out: '' })
   expect(err).toContain(sentence)
 })

@@ -1,5 +1,5 @@
 /** The command line: options, commands, help; and how every command ends. */
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError } from 'commander'
 import {
   configCommand,
   CONFIG_CHECK_HELP,
@@ -13,6 +13,7 @@ import { extentDumpCommand, EXTENT_DUMP_HELP } from './commands/extent-dump.ts'
 import { extentVerifyCommand, EXTENT_VERIFY_HELP } from './commands/extent-verify.ts'
 import { getCommand, GET_HELP } from './commands/get.ts'
 import { locateCommand, LOCATE_HELP } from './commands/locate.ts'
+import { PROVE_HELP, proveCommand } from './commands/prove.ts'
 import { repairCommand, REPAIR_HELP } from './commands/repair.ts'
 import {
   BACKUP_HELP,
@@ -25,6 +26,19 @@ import { putCommand, PUT_HELP } from './commands/put.ts'
 import { statCommand, STAT_HELP } from './commands/stat.ts'
 import { statusCommand, STATUS_HELP } from './commands/status.ts'
 import { topCommand, TOP_HELP } from './commands/top.ts'
+import {
+  BLOCKS_PER_SECOND_DEFAULT,
+  HEAL_WAIT_MS_DEFAULT,
+  PROOF_BLOCK_BYTES_MAX_DEFAULT,
+} from './prove/limits.ts'
+import {
+  collect,
+  parseCount,
+  parseDuration,
+  parseRate,
+  parseSeconds,
+  parseSize,
+} from './option-values.ts'
 import { readSettings, type ConnectionOptions } from './config.ts'
 import type { CommandContext } from './context.ts'
 import { storesOf } from './store-names.ts'
@@ -58,7 +72,18 @@ interface TopCommandLine {
   readonly admin?: readonly string[]
 }
 
+interface ProveCommandLine {
+  readonly for: number
+  readonly rate: number
+  readonly sizeMax: number
+  readonly healWait: number
+  readonly seed?: string
+  readonly killLocal?: string
+  readonly mayKill?: readonly string[]
+}
+
 const TOP_INTERVAL_SECONDS = 2
+const HEAL_WAIT_SECONDS = HEAL_WAIT_MS_DEFAULT / 1000
 
 /** Runs one command line and answers the exit code. Never throws. */
 export async function runCommandLine(
@@ -104,6 +129,7 @@ function buildProgram(terminal: Terminal, run: Run): Command {
   addGlobalOptions(program)
   addDataCommands(program, run)
   addOperatorCommands(program, run)
+  addProveCommand(program, run)
   addExtentCommands(program, run)
   addConfigCommands(program, run)
   addOfflineCommands(program, run)
@@ -242,6 +268,34 @@ function addDiskCommands(program: Command, run: Run): void {
     )
 }
 
+function addProveCommand(program: Command, run: Run): void {
+  program
+    .command('prove')
+    .summary('show that the zone keeps what it acknowledges')
+    .description('Writes, kills where it may, and reads every copy back.')
+    .requiredOption('--for <duration>', 'how long to write: 90s, 10m, 2h', parseDuration)
+    .option('--rate <count>', 'blocks a second', parseRate, BLOCKS_PER_SECOND_DEFAULT)
+    .option('--size-max <bytes>', 'of the largest block', parseSize, PROOF_BLOCK_BYTES_MAX_DEFAULT)
+    .option('--heal-wait <seconds>', 'for copies to be whole', parseSeconds, HEAL_WAIT_SECONDS)
+    .option('--seed <text>', 'makes the blocks; a new one for each run by default')
+    .option('--kill-local <folder>', 'kill processes of the local zone with this data folder')
+    .option('--may-kill <name>', 'only this service or kind; may be given several times', collect)
+    .addHelpText('after', PROVE_HELP)
+    .action((options: ProveCommandLine, command: Command) =>
+      run(command, (context) =>
+        proveCommand(context, {
+          durationMs: options.for,
+          blocksPerSecond: options.rate,
+          sizeBytesMax: options.sizeMax,
+          healWaitMs: options.healWait * 1000,
+          seed: options.seed,
+          killLocal: options.killLocal,
+          mayKill: options.mayKill ?? [],
+        }),
+      ),
+    )
+}
+
 function addExtentCommands(program: Command, run: Run): void {
   const extent = program
     .command('extent')
@@ -344,20 +398,4 @@ function contextOf(
     parallelism: options.parallelism,
     timeoutMs: options.timeout === undefined ? undefined : options.timeout * 1000,
   }
-}
-
-function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
-  return [...(previous ?? []), value]
-}
-
-function parseCount(text: string): number {
-  const count = Number(text)
-  if (Number.isInteger(count) && count > 0) return count
-  throw new InvalidArgumentError('a whole number above 0')
-}
-
-function parseSeconds(text: string): number {
-  const seconds = Number(text)
-  if (Number.isFinite(seconds) && seconds > 0) return seconds
-  throw new InvalidArgumentError('a number of seconds above 0')
 }
