@@ -13,5 +13,7 @@ const program = join(root, targets.kura.file)
 const { node, env } = describeToolchain()
 if (!existsSync(node) || !existsSync(program))
   fail('not set up yet; run: npm run -s kura -- --help')
+// Ctrl-C is the command's, which may have something to tell before it ends.
+process.on('SIGINT', () => undefined)
 const result = spawnSync(node, [program, ...process.argv.slice(2)], { stdio: 'inherit', env })
 process.exit(result.status ?? 128 + (constants.signals[result.signal] ?? 0))
