@@ -15,7 +15,7 @@ import {
   type Clock,
   type Random,
 } from '@kura/core'
-import { BlockClient } from '@kura/transport'
+import { BlockClient, type SocketNetwork } from '@kura/transport'
 import { getBlock, prepareBlock, putBlock, statBlock } from './block-operations.ts'
 import type { Workspace } from './blocks.ts'
 import { BufferPool } from './buffer-pool.ts'
@@ -69,6 +69,8 @@ export interface KuraClientOptions {
   readonly clientName?: string
   readonly clock?: Clock
   readonly random?: Random
+  /** Instead of TCP, for tests. */
+  readonly network?: SocketNetwork | undefined
 }
 
 export interface BlockOptions {
@@ -100,6 +102,7 @@ export class KuraClient implements AsyncDisposable {
     this.#transport = new BlockClient({
       hello: { pocket: parsePocketId(options.pocket), zone: '', role: 'client', clientName },
       clock,
+      network: options.network,
       connectionsPerAddressMax: 2 * parallelism,
     })
     this.#retries = {

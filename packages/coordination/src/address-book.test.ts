@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { KuraError, type Member, type MemberKind } from '@kura/core'
 import { ManualClock, temporaryDirectory } from '@kura/testkit'
 import { expect, it } from 'vitest'
-import { AddressBook } from './index.ts'
+import { AddressBook, AddressCacheFile } from './index.ts'
 
 /** What the book asks, with the number of times it did. */
 class Listings {
@@ -73,7 +73,12 @@ it('the last listings answer while coordination is down, also after a restart', 
   const coordinator = new Listings()
   const clock = new ManualClock()
   const problems: KuraError[] = []
-  const options = { coordinator, clock, cacheFile, onProblem: (p: KuraError) => problems.push(p) }
+  const options = {
+    coordinator,
+    clock,
+    cache: new AddressCacheFile(cacheFile),
+    onProblem: (p: KuraError) => problems.push(p),
+  }
   const book = new AddressBook(options)
   const index: Member = { kind: 'block-index', id: '1', addresses: { rpc: 'i:1' } }
   coordinator.members_ = [manager('1-1', 'a:1'), index]
@@ -98,7 +103,12 @@ it('a damaged cache counts as empty and is replaced by the next listing', async 
   coordinator.down = true
   const problems: KuraError[] = []
   const onProblem = (problem: KuraError): void => void problems.push(problem)
-  const book = new AddressBook({ coordinator, clock: new ManualClock(), cacheFile, onProblem })
+  const book = new AddressBook({
+    coordinator,
+    clock: new ManualClock(),
+    cache: new AddressCacheFile(cacheFile),
+    onProblem,
+  })
   await expect(book.address('block-index', '1', 'rpc')).rejects.toMatchObject({
     code: 'unavailable',
   })

@@ -5,15 +5,15 @@
  */
 import { KuraError, toKuraError, type Clock, type Coordinator } from '@kura/core'
 import type { Member, MemberKind } from '@kura/core'
-import { AddressCacheFile } from './address-cache-file.ts'
+import type { AddressCache } from './address-cache-file.ts'
 import { ADDRESS_CACHE_MS } from './limits.ts'
 
 export interface AddressBookOptions {
   readonly coordinator: Pick<Coordinator, 'members'>
   readonly clock: Clock
-  /** Path of the file that keeps the last listings. */
-  readonly cacheFile?: string | undefined
-  /** Told when a listing or the cache file fails; lookups go on with what is known. */
+  /** Keeps the last listings. */
+  readonly cache?: AddressCache | undefined
+  /** Told when a listing or the cache fails; lookups go on with what is known. */
   readonly onProblem?: ((problem: KuraError) => void) | undefined
 }
 
@@ -26,7 +26,6 @@ interface Listing {
 
 export class AddressBook {
   readonly #options: AddressBookOptions
-  readonly #cacheFile: AddressCacheFile | undefined
   readonly #listings = new Map<MemberKind, Listing>()
   readonly #refreshing = new Map<MemberKind, Promise<readonly Member[]>>()
   /** Kinds whose listing failed last time: said once, not with every lookup. */
@@ -34,7 +33,6 @@ export class AddressBook {
 
   constructor(options: AddressBookOptions) {
     this.#options = options
-    if (options.cacheFile !== undefined) this.#cacheFile = new AddressCacheFile(options.cacheFile)
   }
 
   /**
@@ -123,12 +121,13 @@ export class AddressBook {
   }
 
   async #writeCache(): Promise<void> {
-    if (this.#cacheFile === undefined) return
+    const { cache } = this.#options
+    if (cache === undefined) return
     try {
       // Kinds that this process has not asked for yet keep their old lines.
       const listings = await this.#readCache()
       for (const [kind, listing] of this.#listings) listings.set(kind, listing.members)
-      await this.#cacheFile.write(listings)
+      await cache.write(listings)
     } catch (error) {
       this.#report(error)
     }
@@ -136,7 +135,7 @@ export class AddressBook {
 
   async #readCache(): Promise<Map<MemberKind, readonly Member[]>> {
     try {
-      return (await this.#cacheFile?.read()) ?? new Map<MemberKind, readonly Member[]>()
+      return (await this.#options.cache?.read()) ?? new Map<MemberKind, readonly Member[]>()
     } catch (error) {
       this.#report(error)
       return new Map()

@@ -4,11 +4,17 @@ import { KuraError, type Member, type MemberKind } from '@kura/core'
 import { errnoOf } from './errno.ts'
 import { parseMember } from './member-file.ts'
 
+/** The last listings of an address book; what cannot be read counts as nothing. */
+export interface AddressCache {
+  read(): Promise<Map<MemberKind, readonly Member[]>>
+  write(listings: ReadonlyMap<MemberKind, readonly Member[]>): Promise<void>
+}
+
 /**
  * The last listings of an address book, for a process that starts while coordination is down. A
  * cache: nothing is synced, and one that cannot be read counts as empty.
  */
-export class AddressCacheFile {
+export class AddressCacheFile implements AddressCache {
   readonly #path: string
   #writing: Promise<void> = Promise.resolve()
 

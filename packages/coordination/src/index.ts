@@ -1,3 +1,5 @@
+export { AddressCacheFile } from './address-cache-file.ts'
+export type { AddressCache } from './address-cache-file.ts'
 export { AddressBook } from './address-book.ts'
 export type { AddressBookOptions, ListenerName } from './address-book.ts'
 export { DirectoryCoordinator } from './directory-coordinator.ts'

@@ -27,6 +27,7 @@ import {
   buildDatabase,
   COMPANION_SUFFIXES,
   copyDatabase,
+  describeNewDatabase,
   publishDatabase,
   removeScratch,
   scratchPathOf,
@@ -98,8 +99,9 @@ export class DatabaseReplacement implements Disposable {
     }
     const genesis = createGenesis(expected, { number, random })
     try {
-      if (from === undefined) buildDatabase(this.#scratchPath, genesis, migrations)
-      else copyDatabase(from, this.#scratchPath, { genesis, migrations })
+      if (from === undefined) {
+        buildDatabase(this.#scratchPath, describeNewDatabase(genesis, migrations))
+      } else copyDatabase(from, this.#scratchPath, { genesis, migrations })
     } catch (error) {
       throw toDatabaseError(error, this.#scratchPath)
     }

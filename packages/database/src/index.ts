@@ -1,6 +1,7 @@
 export { readBackup, receiveBackup } from './backup-folder.ts'
 export type { Backup } from './backup-folder.ts'
 export type { BackupManifest } from './backup-manifest.ts'
+export type { DatabaseMedium, MediumConnection, NewDatabase } from './database-medium.ts'
 export { DatabaseReplacement } from './database-replacement.ts'
 export type { DatabaseReplacementOptions } from './database-replacement.ts'
 export { makeDirectoryDurably, syncDirectory } from './durable-directory.ts'

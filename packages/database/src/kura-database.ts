@@ -13,6 +13,7 @@ import type Database from 'better-sqlite3'
 import { assert, KuraError } from '@kura/core'
 import type { Genesis } from './genesis.ts'
 import { detachFromLog } from './connection.ts'
+import type { MediumConnection } from './database-medium.ts'
 import {
   isCertainlyNotCommitted,
   isPoisoning,
@@ -40,7 +41,7 @@ export interface CheckpointResult {
 }
 
 export interface KuraDatabaseParts {
-  readonly connection: Database.Database
+  readonly opened: MediumConnection
   readonly path: string
   readonly genesis: Genesis
 }
@@ -48,20 +49,24 @@ export interface KuraDatabaseParts {
 export class KuraDatabase {
   readonly genesis: Genesis
   readonly path: string
+  readonly #opened: MediumConnection
   readonly #connection: Database.Database
   readonly #begin: Database.Statement
-  readonly #commit: Database.Statement
+  readonly #commit: () => void
   readonly #rollback: Database.Statement
   #failure: KuraError | undefined
   #transactionFailure: KuraError | undefined
 
   /** Use `openDatabase`. */
-  constructor({ connection, path, genesis }: KuraDatabaseParts) {
+  constructor({ opened, path, genesis }: KuraDatabaseParts) {
+    const { connection } = opened
     this.genesis = genesis
     this.path = path
+    this.#opened = opened
     this.#connection = connection
     this.#begin = connection.prepare('begin immediate')
-    this.#commit = connection.prepare('commit')
+    const commitStatement = connection.prepare('commit')
+    this.#commit = () => opened.commit(() => void commitStatement.run())
     this.#rollback = connection.prepare('rollback')
   }
 
@@ -117,7 +122,7 @@ export class KuraDatabase {
 
   #commitNow(): void {
     try {
-      this.#commit.run()
+      this.#commit()
     } catch (error) {
       if (isCertainlyNotCommitted(error)) {
         this.#rollBack()
@@ -169,7 +174,7 @@ export class KuraDatabase {
   /** Writes the log back and lets the lock go. A poisoned object is closed the same way. */
   close(): void {
     if (!this.#connection.open) return
-    this.#connection.close()
+    this.#opened.close()
   }
 
   #guard<Result>(work: () => Result): Result {

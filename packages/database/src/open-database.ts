@@ -1,14 +1,11 @@
 /** Opens a database that genesis made, and refuses everything else before it writes a byte. */
-import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type Database from 'better-sqlite3'
-import { assert, KuraError } from '@kura/core'
-import { configureConnection, openConnection } from './connection.ts'
-import { syncDirectory } from './durable-directory.ts'
+import { KuraError } from '@kura/core'
+import type { DatabaseMedium, MediumConnection } from './database-medium.ts'
+import { fileMedium } from './file-medium.ts'
 import { checkIdentity, readGenesis, type DatabaseIdentity } from './genesis.ts'
 import { KuraDatabase } from './kura-database.ts'
 import { applyMigration, checkMigrations, type Migration } from './migrations.ts'
-import { readFromMedium } from './read-from-medium.ts'
 import { toDatabaseError } from './sqlite-errors.ts'
 
 const LOCK_TIMEOUT_MS = 1_000
@@ -24,6 +21,8 @@ export interface OpenDatabaseOptions {
   readonly lockTimeoutMs?: number
   /** Page cache. Default 16 MiB. */
   readonly cacheBytes?: number
+  /** Default: files. */
+  readonly medium?: DatabaseMedium | undefined
 }
 
 /**
@@ -32,51 +31,36 @@ export interface OpenDatabaseOptions {
  * Durable: everything that the database says from now on, and migrations that were missing.
  */
 export function openDatabase(options: OpenDatabaseOptions): KuraDatabase {
-  if (!existsSync(options.path)) {
+  const medium = options.medium ?? fileMedium
+  if (!medium.has(options.path)) {
     throw new KuraError('genesis-missing', 'there is no database', {
       details: { path: options.path },
       hint: 'a new service runs `init` once; for a lost database see `kura rebuild`',
     })
   }
-  readFromMedium(options.path)
   try {
-    return openExisting(options)
+    return openExisting(options, medium)
   } catch (error) {
     throw describeLock(toDatabaseError(error, options.path), options.path)
   }
 }
 
-function openExisting(options: OpenDatabaseOptions): KuraDatabase {
-  const connection = openConnection({
-    path: options.path,
-    create: false,
-    lockTimeoutMs: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
-  })
+function openExisting(options: OpenDatabaseOptions, medium: DatabaseMedium): KuraDatabase {
+  const { path, lockTimeoutMs = LOCK_TIMEOUT_MS } = options
+  const opened = medium.open(path, { lockTimeoutMs })
+  const { connection } = opened
   try {
     const genesis = readGenesis(connection)
     checkIdentity(genesis, options.expected)
     const missing = checkMigrations(connection, options.migrations)
     if (options.verify === true) checkStructure(connection)
-    configureConnection(connection, { cacheBytes: options.cacheBytes ?? CACHE_BYTES })
-    keepLogName(connection, options.path)
-    applyMissing(connection, missing)
-    return new KuraDatabase({ connection, path: options.path, genesis })
+    opened.startWriting({ cacheBytes: options.cacheBytes ?? CACHE_BYTES })
+    applyMissing(opened, missing)
+    return new KuraDatabase({ opened, path, genesis })
   } catch (error) {
-    connection.close()
+    opened.close()
     throw error
   }
-}
-
-/**
- * SQLite makes the log when it is opened, syncs the directory with the first commit, and does not
- * look whether that failed: a power cut could then take the log with every commit since. From here
- * until it is closed the connection keeps the log that it has.
- */
-function keepLogName(connection: Database.Database, path: string): void {
-  // A read, because a database that has just been put into this mode has no log yet.
-  connection.pragma('schema_version')
-  assert(existsSync(`${path}-wal`), 'an open database has its log')
-  syncDirectory(dirname(path))
 }
 
 function checkStructure(connection: Database.Database): void {
@@ -88,13 +72,13 @@ function checkStructure(connection: Database.Database): void {
   })
 }
 
-function applyMissing(connection: Database.Database, missing: readonly Migration[]): void {
+function applyMissing(opened: MediumConnection, missing: readonly Migration[]): void {
   if (missing.length === 0) return
-  connection
-    .transaction(() => {
-      for (const migration of missing) applyMigration(connection, migration)
-    })
-    .immediate()
+  const { connection } = opened
+  const applyAll = connection.transaction(() => {
+    for (const migration of missing) applyMigration(connection, migration)
+  })
+  opened.commit(() => applyAll.immediate())
 }
 
 function describeLock(error: unknown, path: string): unknown {

@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path'
 import type Database from 'better-sqlite3'
 import { assert, KuraError, type Random } from '@kura/core'
 import { configureConnection, openConnection } from './connection.ts'
+import type { NewDatabase } from './database-medium.ts'
 import { syncDirectory } from './durable-directory.ts'
 import {
   checkIdentity,
@@ -40,17 +41,27 @@ export function removeScratch(path: string): void {
   }
 }
 
-/** A new database with its genesis row and empty tables. Durable: the file's bytes. */
-export function buildDatabase(
-  path: string,
+/** A new database with empty tables and its genesis row. */
+export function describeNewDatabase(
   genesis: Genesis,
   migrations: readonly Migration[],
-): void {
+): Omit<NewDatabase, 'random'> {
+  return {
+    migrations,
+    buildTables: (connection) => {
+      connection.exec(GENESIS_TABLE_SQL)
+      connection.exec(MIGRATION_TABLE_SQL)
+      for (const migration of migrations) applyMigration(connection, migration)
+    },
+    insertGenesis: (connection) => insertGenesis(connection, genesis),
+  }
+}
+
+/** Durable: the file's bytes. */
+export function buildDatabase(path: string, contents: Omit<NewDatabase, 'random'>): void {
   change(path, { create: true }, (connection) => {
-    connection.exec(GENESIS_TABLE_SQL)
-    connection.exec(MIGRATION_TABLE_SQL)
-    insertGenesis(connection, genesis)
-    for (const migration of migrations) applyMigration(connection, migration)
+    contents.buildTables(connection)
+    contents.insertGenesis(connection)
   })
 }
 

@@ -6,6 +6,13 @@ import type { ProcessIdentity } from './process-identity.ts'
 /** A call of grpc-js as the server sees it, whatever its messages. */
 export type ServerCall = ServerUnaryCall<Message, object> | ServerWritableStream<Message, object>
 
+/** What the context needs of it, so that another network can have calls of its own. */
+export interface CallUnderWay {
+  readonly cancelled: boolean
+  getDeadline(): Date | number
+  once(event: 'cancelled', listener: () => void): unknown
+}
+
 /** What a handler knows about its call. */
 export class CallContext {
   /** `verbNoun` of the RPC. */
@@ -14,14 +21,14 @@ export class CallContext {
   readonly caller: ProcessIdentity
   /** The caller's deadline, Unix milliseconds on this machine's clock; Infinity without one. */
   readonly deadlineMs: number
-  readonly #call: ServerCall
+  readonly #call: CallUnderWay
   #controller: AbortController | undefined
 
   constructor(options: {
     readonly method: string
     readonly requestId: string
     readonly caller: ProcessIdentity
-    readonly call: ServerCall
+    readonly call: CallUnderWay
   }) {
     this.method = options.method
     this.requestId = options.requestId

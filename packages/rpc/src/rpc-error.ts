@@ -29,6 +29,10 @@ const CODE_OF_BARE_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, Erro
   [status.INTERNAL, 'unavailable'],
 ])
 
+/** What a caller is answered instead of a message, as grpc-js has it on the two sides. */
+export type RpcStatus = StatusObject
+export type RpcFailure = ServiceError
+
 /** An error as the bytes of its trailer. */
 export function encodeErrorTrailer(error: KuraError): Uint8Array {
   const details = create(ErrorDetailsSchema, {

@@ -20,10 +20,19 @@ export interface AdminServerOptions {
   readonly readiness: () => readonly ReadinessReason[] | Promise<readonly ReadinessReason[]>
 }
 
+/** The port to the admin listener. Production has `AdminServer.listen`. */
+export type ListenForAdmin = (options: AdminServerOptions) => Promise<AdminListener>
+
+export interface AdminListener {
+  /** `host:port` as bound. */
+  readonly address: string
+  close(): Promise<void>
+}
+
 const REQUEST_TIMEOUT_MS = 5_000
 
 /** GET /healthz (up), /readyz (200, or 503 with reasons as JSON), /metrics (Prometheus text). */
-export class AdminServer {
+export class AdminServer implements AdminListener {
   readonly address: string
   readonly #server: Server
 
@@ -33,6 +42,7 @@ export class AdminServer {
   }
 
   static async listen(options: AdminServerOptions): Promise<AdminServer> {
+    options.metrics.watchProcess()
     const server = createServer((request, response) => {
       answer(request, response, options).catch((error: unknown) => {
         send(response, { status: 500, type: 'text/plain', body: `${toKuraError(error).message}\n` })

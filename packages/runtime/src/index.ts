@@ -1,6 +1,7 @@
 export { formatAddress, listenOn, parseAddress } from './address.ts'
 export type { HostAndPort } from './address.ts'
 export { AdminServer } from './admin-server.ts'
+export type { AdminListener, ListenForAdmin } from './admin-server.ts'
 export type { AdminServerOptions, ReadinessReason } from './admin-server.ts'
 export { readCommandOptions } from './command-options.ts'
 export type { CommandOptions } from './command-options.ts'

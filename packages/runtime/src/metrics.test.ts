@@ -4,7 +4,7 @@ import { Metrics } from './metrics.ts'
 import { RpcMetrics } from './rpc-metrics.ts'
 
 function ownMetrics(): Metrics {
-  return new Metrics('frontend', { processMetrics: false })
+  return new Metrics('frontend')
 }
 
 /** The lines of one metric, without its help. */

@@ -52,15 +52,14 @@ export class Metrics {
   readonly #prefix: string
   /** By full name, in the order of their making. */
   readonly #families = new Map<string, () => readonly string[]>()
+  #isProcessWatched = false
 
-  /** `processMetrics` adds processor, memory, garbage collection and event-loop delay. */
-  constructor(service: string, options: { readonly processMetrics?: boolean } = {}) {
+  constructor(service: string) {
     this.#prefix = `kura_${service.replaceAll('-', '_')}_`
     const build = { service, version: KURA_VERSION, node: process.version }
     const labels = Object.entries(build).map(([name, value]) => formatLabel(name, value))
     const help = 'Always 1; what runs is in the labels.'
     this.#add('kura_build_info', { type: 'gauge', help }, () => [`{${labels.join(',')}} 1`])
-    if (options.processMetrics !== false) this.#addProcessMetrics()
   }
 
   get contentType(): string {
@@ -124,7 +123,10 @@ export class Metrics {
     return `${own.join('\n')}\n\n${await this.#registry.metrics()}`
   }
 
-  #addProcessMetrics(): void {
+  /** Adds processor, memory, garbage collection and event-loop delay, once. */
+  watchProcess(): void {
+    if (this.#isProcessWatched) return
+    this.#isProcessWatched = true
     const delays = new Histogram(DURATION_BUCKETS_SECONDS)
     const about = { type: 'histogram', help: 'How late timers come: the event loop is busy.' }
     this.#add('kura_event_loop_delay_seconds', about, () => histogramLines('', delays))

@@ -8,11 +8,14 @@ import type { PayloadOptions } from './connection.ts'
 import { ConnectionPool } from './connection-pool.ts'
 import { CONNECTIONS_PER_ADDRESS_MAX, POOLS_KEPT_MIN } from './limits.ts'
 import { AnsweredPut, StreamedPut, type OutgoingPut } from './outgoing-put.ts'
+import type { SocketNetwork } from './socket-network.ts'
 
 export interface BlockClientOptions {
   readonly hello: ClientHello
   readonly clock: Clock
   readonly connectionsPerAddressMax?: number
+  /** Default: TCP. */
+  readonly network?: SocketNetwork | undefined
 }
 
 export interface ExchangeOptions extends PayloadOptions {

@@ -1,5 +1,4 @@
 /** Opens a connection to a server: connect, then the handshake of both identities. */
-import { connect } from 'node:net'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { KuraError, toKuraError, type Clock } from '@kura/core'
 import {
@@ -11,6 +10,8 @@ import {
 import { parseAddress } from './address.ts'
 import { assertKind, Connection, type Frame } from './connection.ts'
 import { CONNECT_TIMEOUT_MS, PROTOCOL_VERSION } from './limits.ts'
+import type { SocketNetwork } from './socket-network.ts'
+import { tcpNetwork } from './tcp-network.ts'
 import { decodeWireError } from './wire-error.ts'
 
 /** What this side says of itself. An application client may leave pocket and zone empty. */
@@ -28,10 +29,16 @@ export async function openConnection(options: {
   readonly hello: ClientHello
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** Default: TCP. */
+  readonly network?: SocketNetwork | undefined
 }): Promise<Connection> {
   options.signal.throwIfAborted()
   const { host, port } = parseAddress(options.address)
-  const connection = new Connection((onread) => connect({ host, port, onread }), options.clock)
+  const network = options.network ?? tcpNetwork
+  const connection = new Connection(
+    (onread) => network.connect({ host, port, onread }),
+    options.clock,
+  )
   const onAbort = (): void => {
     connection.destroy(toKuraError(options.signal.reason, 'cancelled'))
   }

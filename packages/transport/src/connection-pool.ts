@@ -6,12 +6,14 @@ import { KuraError, type Clock } from '@kura/core'
 import { openConnection, type ClientHello } from './client-connection.ts'
 import type { Connection } from './connection.ts'
 import { CLIENT_IDLE_TIMEOUT_MS, WAITERS_PER_ADDRESS_MAX } from './limits.ts'
+import type { SocketNetwork } from './socket-network.ts'
 
 export interface ConnectionPoolOptions {
   readonly address: string
   readonly hello: ClientHello
   readonly clock: Clock
   readonly connectionsMax: number
+  readonly network?: SocketNetwork | undefined
 }
 
 export interface Lease {

@@ -2,7 +2,7 @@
  * One connection of the block transport: frames in, frames out, in step. It keeps no opinion about
  * who asks and who answers; whoever finds it in a doubtful state destroys it.
  */
-import type { OnReadOpts, Socket } from 'node:net'
+import type { OnReadOpts } from 'node:net'
 import { crc32 } from 'node:zlib'
 import { KuraError, toKuraError, type Clock } from '@kura/core'
 import {
@@ -17,6 +17,7 @@ import {
   type Trailer,
 } from './frame.ts'
 import { LINGER_MS, MESSAGE_TIMEOUT_MS, RATE_WINDOW_BYTES_MIN, RATE_WINDOW_MS } from './limits.ts'
+import type { ByteSocket } from './socket-network.ts'
 import { SocketReader } from './socket-reader.ts'
 import { writeInSteps } from './socket-writer.ts'
 
@@ -44,7 +45,7 @@ export interface PayloadOptions {
 }
 
 export class Connection {
-  readonly socket: Socket
+  readonly socket: ByteSocket
   /** Resolves when the socket is closed: no I/O touches any buffer any more. */
   readonly closed: Promise<void>
   readonly #reader: SocketReader
@@ -54,7 +55,7 @@ export class Connection {
   rateWindowMs = RATE_WINDOW_MS
 
   /** `makeSocket` gets the reader that the socket must be made with. */
-  constructor(makeSocket: (onread: OnReadOpts) => Socket, clock: Clock) {
+  constructor(makeSocket: (onread: OnReadOpts) => ByteSocket, clock: Clock) {
     this.#reader = new SocketReader()
     const socket = makeSocket(this.#reader.onread)
     this.#reader.attach(socket)

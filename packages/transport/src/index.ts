@@ -12,4 +12,11 @@ export type { RequestInit } from './client-exchange.ts'
 export type { Exchange, PayloadTrailer, Peer, ResponsePayload } from './exchange.ts'
 export { PASSED_ON_RATE_WINDOW_MS } from './limits.ts'
 export type { OutgoingPut } from './outgoing-put.ts'
+export type {
+  AcceptedSocket,
+  ByteSocket,
+  SocketEvent,
+  SocketListener,
+  SocketNetwork,
+} from './socket-network.ts'
 export { decodeWireError, encodeErrorResponse } from './wire-error.ts'

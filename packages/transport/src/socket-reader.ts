@@ -4,8 +4,9 @@
  * kept, at most one read of them, and while they wait the socket is not read; so a peer cannot make
  * this process hold more.
  */
-import type { OnReadOpts, Socket } from 'node:net'
+import type { OnReadOpts } from 'node:net'
 import { assert, KIB, KuraError } from '@kura/core'
+import type { ByteSocket } from './socket-network.ts'
 
 /** Bytes of one read into the memory of a fill: large enough for few system calls, and in cache. */
 const DIRECT_READ_BYTES = 256 * KIB
@@ -44,7 +45,7 @@ export class SocketReader {
   #fill: Fill | undefined
   #ending: KuraError | undefined
   #receivedBytes = 0
-  #socket: Socket | undefined
+  #socket: ByteSocket | undefined
   /** The memory that the next read writes to. */
   #registered: Uint8Array = messageScratch
 
@@ -59,7 +60,7 @@ export class SocketReader {
   }
 
   /** REQUIRES: the socket was made with `onread` of this reader. */
-  attach(socket: Socket): void {
+  attach(socket: ByteSocket): void {
     this.#socket = socket
     socket.on('end', () => {
       this.fail(new KuraError('unavailable', 'the peer closed the connection'))

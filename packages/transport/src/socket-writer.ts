@@ -2,16 +2,16 @@
  * Writes to a socket in steps, so that a peer that does not read is noticed: each step must be
  * taken by the kernel within its time. Buffers are handed over by view, never copied.
  */
-import type { Socket } from 'node:net'
 import { KuraError, type Clock } from '@kura/core'
 import { WRITE_STEP_BYTES, WRITE_STEP_TIMEOUT_MS } from './limits.ts'
+import type { ByteSocket } from './socket-network.ts'
 
 /**
  * Resolves when the kernel has taken all bytes. Rejects when the socket is gone; no I/O touches
  * the pieces after that either.
  */
 export async function writeInSteps(
-  socket: Socket,
+  socket: ByteSocket,
   pieces: readonly Uint8Array[],
   clock: Clock,
 ): Promise<void> {
@@ -38,7 +38,7 @@ function* cutIntoSteps(pieces: readonly Uint8Array[]): Generator<Uint8Array[]> {
   if (step.length > 0) yield step
 }
 
-function writeStep(socket: Socket, step: readonly Uint8Array[], clock: Clock): Promise<void> {
+function writeStep(socket: ByteSocket, step: readonly Uint8Array[], clock: Clock): Promise<void> {
   return new Promise((resolve, reject) => {
     const cancelTimer = clock.schedule(WRITE_STEP_TIMEOUT_MS, () => {
       socket.destroy(new KuraError('deadline-exceeded', 'the peer does not read'))

@@ -6,15 +6,16 @@
  * calls under way are answered `unknown-outcome`, and the process ends so that its supervisor
  * starts one that reads it from the disk.
  */
-import { assert, type Clock, type KuraError, type Random } from '@kura/core'
+import { assert, type Clock, type Coordinator, type KuraError, type Random } from '@kura/core'
 import { DirectoryCoordinator } from '@kura/coordination'
-import { openDatabase } from '@kura/database'
+import { openDatabase, type DatabaseMedium } from '@kura/database'
 import { BlockIndex as BlockIndexDescriptor } from '@kura/proto'
-import { RpcServer, type CallRecord } from '@kura/rpc'
+import { grpcNetwork, type CallRecord, type RpcListener, type RpcNetwork } from '@kura/rpc'
 import {
   AdminServer,
   SystemClock,
   SystemRandom,
+  type ListenForAdmin,
   type Logger,
   type ReadinessReason,
   type Service,
@@ -35,6 +36,10 @@ export interface BlockIndexOverrides {
   readonly clock?: Clock
   readonly random?: Random
   readonly logger?: Logger
+  readonly coordinator?: Coordinator
+  readonly rpc?: RpcNetwork
+  readonly database?: DatabaseMedium
+  readonly listenForAdmin?: ListenForAdmin
   /** Called when the database has failed and all answers have left: ends the process. */
   readonly onFailure?: (failure: KuraError) => void
 }
@@ -45,7 +50,8 @@ export class BlockIndex implements Service {
   readonly #random: Random
   readonly #logger: Logger
   readonly #metrics = new IndexMetrics({ store: () => this.#store })
-  readonly #rpcServer: RpcServer
+  readonly #overrides: BlockIndexOverrides
+  readonly #rpcServer: RpcListener
   readonly #onFailure: (failure: KuraError) => void
   /** What has been opened so far, closed in reverse order. */
   readonly #opened = new AsyncDisposableStack()
@@ -56,12 +62,13 @@ export class BlockIndex implements Service {
 
   private constructor(config: BlockIndexConfig, overrides: BlockIndexOverrides) {
     this.#config = config
+    this.#overrides = overrides
     this.#clock = overrides.clock ?? new SystemClock()
     this.#random = overrides.random ?? new SystemRandom()
     this.#logger = overrides.logger ?? createIndexLogger(config)
     this.#onFailure = overrides.onFailure ?? (() => undefined)
     const { pocket, zone, instance } = config
-    this.#rpcServer = new RpcServer({
+    this.#rpcServer = (overrides.rpc ?? grpcNetwork).createServer({
       identity: { pocket, zone, kind: 'block-index', id: String(instance) },
       onCall: (call) => this.#noteCall(call),
     })
@@ -112,7 +119,8 @@ export class BlockIndex implements Service {
   }
 
   async #listenForAdmin(): Promise<void> {
-    const adminServer = await AdminServer.listen({
+    const listen = this.#overrides.listenForAdmin ?? AdminServer.listen
+    const adminServer = await listen({
       address: this.#config.adminAddress,
       metrics: this.#metrics.registry,
       readiness: () => this.readiness(),
@@ -128,6 +136,7 @@ export class BlockIndex implements Service {
       migrations: MIGRATIONS,
       verify: this.#config.verify,
       cacheBytes: this.#config.cacheBytes,
+      medium: this.#overrides.database,
     })
     const checkpointer = createCheckpointer({
       clock: this.#clock,
@@ -162,12 +171,18 @@ export class BlockIndex implements Service {
     this.#opened.defer(() => this.#rpcServer.close({ graceMs: STOP_GRACE_MS }))
   }
 
-  async #announce(): Promise<void> {
-    const coordinator = await DirectoryCoordinator.open({
+  async #openCoordinator(): Promise<Coordinator> {
+    const { coordinator } = this.#overrides
+    if (coordinator !== undefined) return coordinator
+    return await DirectoryCoordinator.open({
       directory: this.#config.coordinationDir,
       clock: this.#clock,
       random: this.#random,
     })
+  }
+
+  async #announce(): Promise<void> {
+    const coordinator = await this.#openCoordinator()
     this.#opened.defer(() => coordinator.close())
     const announcement = await coordinator.announce({
       kind: 'block-index',

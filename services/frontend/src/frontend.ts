@@ -8,10 +8,22 @@ import {
   type Coordinator,
   type Random,
 } from '@kura/core'
-import { AddressBook, DirectoryCoordinator } from '@kura/coordination'
-import type { ProcessIdentity } from '@kura/rpc'
-import { AdminServer, SystemClock, SystemRandom, type Service } from '@kura/runtime'
-import { BlockClient, BlockServer } from '@kura/transport'
+import {
+  AddressBook,
+  AddressCacheFile,
+  DirectoryCoordinator,
+  type AddressCache,
+} from '@kura/coordination'
+import { grpcNetwork, type ProcessIdentity, type RpcNetwork } from '@kura/rpc'
+import {
+  AdminServer,
+  SystemClock,
+  SystemRandom,
+  type AdminListener,
+  type ListenForAdmin,
+  type Service,
+} from '@kura/runtime'
+import { BlockClient, BlockServer, type SocketNetwork } from '@kura/transport'
 import { Admission } from './admission/admission.ts'
 import { handleExchange } from './block/block-door.ts'
 import type { FrontendConfig } from './config.ts'
@@ -21,6 +33,7 @@ import { HttpDoor } from './http/http-door.ts'
 import { DRAIN_MS_MAX } from './limits.ts'
 import { createLoggers, type FrontendLoggers } from './logger.ts'
 import { MapCache } from './maps/map-cache.ts'
+import { mapFiles, type MapFiles } from './maps/map-file.ts'
 import { ZoneMaps } from './maps/zone-maps.ts'
 import { createMetrics, type FrontendMetrics } from './metrics.ts'
 import { readinessOf } from './readiness.ts'
@@ -38,6 +51,13 @@ import { MapWatchers } from './workers/map-watchers.ts'
 export interface FrontendOverrides {
   readonly clock?: Clock
   readonly random?: Random
+  readonly coordinator?: Coordinator
+  readonly rpc?: RpcNetwork
+  /** Under these the doors for HTTP and gRPC stay closed: they have sockets of their own. */
+  readonly sockets?: SocketNetwork
+  readonly listenForAdmin?: ListenForAdmin
+  readonly mapFiles?: MapFiles
+  readonly addressCache?: AddressCache
   /** Runs between the durable copies of a block and its row in the index. */
   readonly beforeRecord?: FrontendContext['beforeRecord']
 }
@@ -62,7 +82,7 @@ export class Frontend implements Service {
   #clients: RpcClients | undefined
   #nodes: NodeAddresses | undefined
   #watchers: MapWatchers | undefined
-  #admin: AdminServer | undefined
+  #admin: AdminListener | undefined
   #blockServer: BlockServer | undefined
   #httpDoor: HttpDoor | undefined
   #grpcDoor: GrpcDoor | undefined
@@ -96,6 +116,7 @@ export class Frontend implements Service {
     this.#maps = new ZoneMaps((changed) => this.#mapCache.noteChange(changed))
     this.#mapCache = new MapCache({
       directory: config.dataDir,
+      files: overrides.mapFiles ?? mapFiles,
       pocket,
       zone,
       maps: this.#maps,
@@ -103,7 +124,7 @@ export class Frontend implements Service {
       logger: this.#loggers.workers,
     })
     const hello = { pocket, zone, role: 'frontend' } as const
-    this.#blockClient = new BlockClient({ hello, clock: this.#clock })
+    this.#blockClient = new BlockClient({ hello, clock: this.#clock, network: overrides.sockets })
     this.#metrics = this.#createMetrics()
   }
 
@@ -123,12 +144,7 @@ export class Frontend implements Service {
 
   /** Takes requests when it resolves; what it lacks to answer them is on /readyz. */
   async start(): Promise<void> {
-    const config = this.#config
-    this.#coordinator = await DirectoryCoordinator.open({
-      directory: config.coordinationDir,
-      clock: this.#clock,
-      random: this.#random,
-    })
+    this.#coordinator = await this.#openCoordinator()
     await this.#mapCache.load()
     const frontend = this.#context(this.#openClients(this.#coordinator))
     this.#loopDelay.start()
@@ -161,15 +177,26 @@ export class Frontend implements Service {
     await this.#admin?.close()
   }
 
+  async #openCoordinator(): Promise<Coordinator> {
+    const { coordinator } = this.#overrides
+    if (coordinator !== undefined) return coordinator
+    return await DirectoryCoordinator.open({
+      directory: this.#config.coordinationDir,
+      clock: this.#clock,
+      random: this.#random,
+    })
+  }
+
   #openClients(coordinator: Coordinator): RpcClients {
+    const { addressCache, rpc = grpcNetwork } = this.#overrides
     const book = new AddressBook({
       coordinator,
       clock: this.#clock,
-      cacheFile: join(this.#config.dataDir, 'addresses.json'),
+      cache: addressCache ?? new AddressCacheFile(join(this.#config.dataDir, 'addresses.json')),
       onProblem: ({ code, message }) =>
         this.#loggers.workers.warn({ code, reason: message }, 'address lookup trouble'),
     })
-    const clients = new RpcClients({ identity: this.#identity, book })
+    const clients = new RpcClients({ identity: this.#identity, rpc, book })
     this.#clients = clients
     this.#nodes = new NodeAddresses(book)
     this.#watchers = new MapWatchers({
@@ -217,7 +244,8 @@ export class Frontend implements Service {
   async #listen(frontend: FrontendContext): Promise<void> {
     const config = this.#config
     const readiness = async () => await readinessOf(frontend, { isStopping: this.#isStopping })
-    this.#admin = await AdminServer.listen({
+    const { listenForAdmin = AdminServer.listen, sockets } = this.#overrides
+    this.#admin = await listenForAdmin({
       address: config.adminAddress,
       metrics: this.#metrics.metrics,
       readiness,
@@ -230,7 +258,9 @@ export class Frontend implements Service {
       acceptHello: () => undefined,
       handle: async (exchange) => await handleExchange(frontend, exchange),
       clock: this.#clock,
+      network: sockets,
     })
+    if (sockets !== undefined) return
     this.#httpDoor = await HttpDoor.listen({ address: config.httpAddress, frontend })
     this.#grpcDoor = await GrpcDoor.listen({
       address: config.grpcAddress,

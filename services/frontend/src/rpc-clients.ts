@@ -2,24 +2,30 @@
 import type { AddressBook } from '@kura/coordination'
 import type { CellId } from '@kura/core'
 import { BlockIndex, VolumeManager, ZoneMaster } from '@kura/proto'
-import { createRpcClient, type ProcessIdentity, type RpcClientOf } from '@kura/rpc'
+import type { ProcessIdentity, RpcClientOf, RpcNetwork } from '@kura/rpc'
 
 export class RpcClients {
   readonly index: RpcClientOf<typeof BlockIndex>
   readonly zoneMaster: RpcClientOf<typeof ZoneMaster>
   readonly #identity: ProcessIdentity
+  readonly #rpc: RpcNetwork
   readonly #book: AddressBook
   readonly #volumeManagers = new Map<CellId, RpcClientOf<typeof VolumeManager>>()
 
-  constructor(options: { readonly identity: ProcessIdentity; readonly book: AddressBook }) {
-    const { identity, book } = options
+  constructor(options: {
+    readonly identity: ProcessIdentity
+    readonly rpc: RpcNetwork
+    readonly book: AddressBook
+  }) {
+    const { identity, rpc, book } = options
     this.#identity = identity
+    this.#rpc = rpc
     this.#book = book
-    this.index = createRpcClient(BlockIndex, {
+    this.index = rpc.createClient(BlockIndex, {
       identity,
       resolve: book.resolver('block-index', undefined, 'rpc'),
     })
-    this.zoneMaster = createRpcClient(ZoneMaster, {
+    this.zoneMaster = rpc.createClient(ZoneMaster, {
       identity,
       resolve: book.resolver('zone-master', undefined, 'rpc'),
     })
@@ -28,7 +34,7 @@ export class RpcClients {
   volumeManagerOf(cellId: CellId): RpcClientOf<typeof VolumeManager> {
     const known = this.#volumeManagers.get(cellId)
     if (known !== undefined) return known
-    const client = createRpcClient(VolumeManager, {
+    const client = this.#rpc.createClient(VolumeManager, {
       identity: this.#identity,
       resolve: this.#book.resolver('volume-manager', `${cellId}-*`, 'rpc'),
     })

@@ -12,9 +12,22 @@ import {
 } from '@kura/core'
 import { AddressBook, DirectoryCoordinator } from '@kura/coordination'
 import { ExtentStore, NodeDisk, type ExtentEvent, type ScrubStep } from '@kura/extent'
-import { RpcServer, type CallRecord, type ProcessIdentity } from '@kura/rpc'
-import { AdminServer, SystemClock, SystemRandom, type Service } from '@kura/runtime'
-import { BlockClient, BlockServer } from '@kura/transport'
+import {
+  grpcNetwork,
+  type CallRecord,
+  type ProcessIdentity,
+  type RpcListener,
+  type RpcNetwork,
+} from '@kura/rpc'
+import {
+  AdminServer,
+  SystemClock,
+  SystemRandom,
+  type AdminListener,
+  type ListenForAdmin,
+  type Service,
+} from '@kura/runtime'
+import { BlockClient, BlockServer, type SocketNetwork } from '@kura/transport'
 import { domainsOf, memberIdOf, type StorageNodeConfig } from './config.ts'
 import { DamageList } from './damage-list.ts'
 import { addRpcHandlers, handleExchange } from './handlers/index.ts'
@@ -32,6 +45,10 @@ export interface StorageNodeOverrides {
   readonly clock?: Clock
   readonly random?: Random
   readonly disk?: Disk
+  readonly coordinator?: Coordinator
+  readonly rpc?: RpcNetwork
+  readonly sockets?: SocketNetwork
+  readonly listenForAdmin?: ListenForAdmin
 }
 
 /** Who may connect to the block listener: never an application. */
@@ -43,7 +60,8 @@ export class StorageNode implements Service {
   readonly #config: StorageNodeConfig
   readonly #clock: Clock
   readonly #random: Random
-  readonly #diskOverride: Disk | undefined
+  readonly #overrides: StorageNodeOverrides
+  readonly #rpc: RpcNetwork
   readonly #identity: ProcessIdentity
   readonly #processId: string
   readonly #loggers: NodeLoggers
@@ -51,11 +69,11 @@ export class StorageNode implements Service {
   readonly #damages = new DamageList()
   readonly #slabs: SlabShares
   readonly #blockClient: BlockClient
-  #admin: AdminServer | undefined
+  #admin: AdminListener | undefined
   #coordinator: Coordinator | undefined
   #store: ExtentStore | undefined
   #blockServer: BlockServer | undefined
-  #rpcServer: RpcServer | undefined
+  #rpcServer: RpcListener | undefined
   #rpcAddress = ''
   #heartbeat: Heartbeat | undefined
   #scrubber: DiskScrubber | undefined
@@ -68,13 +86,14 @@ export class StorageNode implements Service {
     this.#config = config
     this.#clock = overrides.clock ?? new SystemClock()
     this.#random = overrides.random ?? new SystemRandom()
-    this.#diskOverride = overrides.disk
+    this.#overrides = overrides
+    this.#rpc = overrides.rpc ?? grpcNetwork
     this.#identity = { pocket, zone, cellId, kind: 'storage-node', id }
     this.#processId = randomUuid(this.#random)
     this.#loggers = createLoggers({ id, level: config.logLevel })
     this.#slabs = createSlabShares(config)
     const hello = { pocket, zone, role: 'storage-node' } as const
-    this.#blockClient = new BlockClient({ hello, clock: this.#clock })
+    this.#blockClient = new BlockClient({ hello, clock: this.#clock, network: overrides.sockets })
     this.#metrics = createMetrics({
       slabs: this.#slabs,
       store: () => this.#store,
@@ -106,14 +125,9 @@ export class StorageNode implements Service {
    * `genesis-missing`, `identity-mismatch`, `port-taken`.
    */
   async start(): Promise<void> {
-    const config = this.#config
     this.#loggers.node.info({ processId: this.#processId }, 'storage node starts')
     await this.#listenForAdmin()
-    this.#coordinator = await DirectoryCoordinator.open({
-      directory: config.coordinationDir,
-      clock: this.#clock,
-      random: this.#random,
-    })
+    this.#coordinator = await this.#openCoordinator()
     const store = await this.#openStore()
     if (this.#stopping) {
       await store.close()
@@ -148,8 +162,19 @@ export class StorageNode implements Service {
     await this.#admin?.close()
   }
 
+  async #openCoordinator(): Promise<Coordinator> {
+    const { coordinator } = this.#overrides
+    if (coordinator !== undefined) return coordinator
+    return await DirectoryCoordinator.open({
+      directory: this.#config.coordinationDir,
+      clock: this.#clock,
+      random: this.#random,
+    })
+  }
+
   async #listenForAdmin(): Promise<void> {
-    this.#admin = await AdminServer.listen({
+    const listen = this.#overrides.listenForAdmin ?? AdminServer.listen
+    this.#admin = await listen({
       address: this.#config.adminAddress,
       metrics: this.#metrics.metrics,
       readiness: () =>
@@ -163,7 +188,7 @@ export class StorageNode implements Service {
   async #openStore(): Promise<ExtentStore> {
     const { pocket, zone, cellId, osdId, dataDir } = this.#config
     return await ExtentStore.open({
-      disk: this.#diskOverride ?? (await NodeDisk.open(dataDir)),
+      disk: this.#overrides.disk ?? (await NodeDisk.open(dataDir)),
       expected: { pocket, zone, cellId, osdId },
       clock: this.#clock,
       random: this.#random,
@@ -203,11 +228,12 @@ export class StorageNode implements Service {
       },
       handle: async (exchange) => await handleExchange(node, exchange),
       clock: this.#clock,
+      network: this.#overrides.sockets,
     })
   }
 
   async #listenForControl(node: NodeContext): Promise<void> {
-    const server = new RpcServer({
+    const server = this.#rpc.createServer({
       identity: this.#identity,
       onCall: (call) => this.#auditCall(call),
     })
@@ -224,6 +250,7 @@ export class StorageNode implements Service {
     const node = { config, processId: this.#processId, store, damages: this.#damages }
     this.#heartbeat = new Heartbeat({
       identity: this.#identity,
+      rpc: this.#rpc,
       intervalMs: config.heartbeatMs,
       clock,
       addressBook: new AddressBook({ coordinator, clock }),

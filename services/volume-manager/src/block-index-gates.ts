@@ -2,7 +2,7 @@
 import type { BucketId, Incarnation } from '@kura/core'
 import type { AddressBook } from '@kura/coordination'
 import { BlockIndex } from '@kura/proto'
-import { createRpcClient, type ProcessIdentity, type RpcClientOf } from '@kura/rpc'
+import type { ProcessIdentity, RpcClientOf, RpcNetwork } from '@kura/rpc'
 
 /** Short: a birth that waits for the index tries again anyway. */
 const GATE_TIMEOUT_MS = 2_000
@@ -10,9 +10,13 @@ const GATE_TIMEOUT_MS = 2_000
 export class BlockIndexGates {
   readonly #client: RpcClientOf<typeof BlockIndex>
 
-  constructor(options: { readonly identity: ProcessIdentity; readonly addressBook: AddressBook }) {
+  constructor(options: {
+    readonly identity: ProcessIdentity
+    readonly rpc: RpcNetwork
+    readonly addressBook: AddressBook
+  }) {
     const resolve = options.addressBook.resolver('block-index', undefined, 'rpc')
-    this.#client = createRpcClient(BlockIndex, { identity: options.identity, resolve })
+    this.#client = options.rpc.createClient(BlockIndex, { identity: options.identity, resolve })
   }
 
   /** Durable: the gate, open. Idempotent. */

@@ -6,7 +6,7 @@
 import { AssertionError, isKuraError, toKuraError, type Clock, type Random } from '@kura/core'
 import type { AddressBook } from '@kura/coordination'
 import type { KuraDatabase } from '@kura/database'
-import type { ProcessIdentity } from '@kura/rpc'
+import type { ProcessIdentity, RpcNetwork } from '@kura/rpc'
 import type { Logger } from '@kura/runtime'
 import { Alarms } from './alarms.ts'
 import { BlockIndexGates } from './block-index-gates.ts'
@@ -37,6 +37,7 @@ export interface LeaderOptions {
   readonly random: Random
   readonly logger: Logger
   readonly addressBook: AddressBook
+  readonly rpc: RpcNetwork
   readonly database: KuraDatabase
   readonly metrics: ManagerMetrics
   /** Leadership as coordination sees it. */
@@ -55,7 +56,7 @@ export class Leader {
 
   constructor(options: LeaderOptions) {
     const table = ReplicationTable.takeOver(options.database, options.config.cellId)
-    const { clock, config, identity, addressBook } = options
+    const { clock, config, identity, addressBook, rpc } = options
     const logger = options.logger.child({ epoch: table.epoch })
     const records = table.disks.all()
     const view = new DiskView({ clock, heartbeatTimeoutMs: config.heartbeatTimeoutMs, records })
@@ -67,8 +68,8 @@ export class Leader {
       reports: new FailureReports(clock),
       evidence: new RepairEvidence({ view, silenceMs: config.silenceMs }),
       alarms: new Alarms(),
-      nodes: new StorageNodes({ identity, epoch: table.epoch, view, addressBook }),
-      gates: new BlockIndexGates({ identity, addressBook }),
+      nodes: new StorageNodes({ identity, rpc, epoch: table.epoch, view, addressBook }),
+      gates: new BlockIndexGates({ identity, rpc, addressBook }),
       wake: {
         keeper: () => keeper.wake(),
         closer: () => closer.wake(),
@@ -84,7 +85,7 @@ export class Leader {
     const repairer = new VolumeRepairer(this.cell, { onFailure })
     const liveness = new LivenessWatcher(this.cell, { onFailure })
     const reconciler = new DiskReconciler(this.cell)
-    const reporter = new ZoneReporter(this.cell, { addressBook })
+    const reporter = new ZoneReporter(this.cell, { rpc, addressBook })
     const indexWatcher = new IndexWatcher(this.cell)
     const checkpointer = createTableCheckpointer(this.cell)
     this.#workers = [keeper, closer, repairer, liveness, reconciler]

@@ -15,7 +15,7 @@ import {
 import { hashToBytes, isKuraError, parseRecordSummary } from '@kura/core'
 import type { AddressBook } from '@kura/coordination'
 import { StorageNode } from '@kura/proto'
-import { createRpcClient, type ProcessIdentity, type RpcClientOf } from '@kura/rpc'
+import type { ProcessIdentity, RpcClientOf, RpcNetwork } from '@kura/rpc'
 import type { DiskView } from './disk-view.ts'
 import { parseExtentReport, type ExtentReport } from './extent-report.ts'
 
@@ -50,6 +50,7 @@ interface OrderOptions {
 
 export class StorageNodes {
   readonly #options: {
+    readonly rpc: RpcNetwork
     readonly identity: ProcessIdentity & { readonly pocket: PocketId }
     readonly epoch: number
     readonly view: DiskView
@@ -59,6 +60,7 @@ export class StorageNodes {
 
   constructor(options: {
     readonly identity: ProcessIdentity
+    readonly rpc: RpcNetwork
     readonly epoch: number
     readonly view: DiskView
     readonly addressBook: AddressBook
@@ -192,9 +194,9 @@ export class StorageNodes {
   #client(diskUuid: DiskUuid): Client {
     const known = this.#clients.get(diskUuid)
     if (known !== undefined) return known
-    const { identity } = this.#options
+    const { identity, rpc } = this.#options
     const resolve = (): Promise<string> => this.#findAddress(diskUuid, 'rpc')
-    const client = createRpcClient(StorageNode, { identity, resolve })
+    const client = rpc.createClient(StorageNode, { identity, resolve })
     this.#clients.set(diskUuid, client)
     return client
   }

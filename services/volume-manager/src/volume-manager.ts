@@ -15,14 +15,22 @@ import {
   type Random,
 } from '@kura/core'
 import { AddressBook, DirectoryCoordinator } from '@kura/coordination'
-import type { KuraDatabase } from '@kura/database'
+import type { DatabaseMedium, KuraDatabase } from '@kura/database'
 import { VolumeManager as VolumeManagerService } from '@kura/proto'
-import { RpcServer, type CallRecord, type ProcessIdentity } from '@kura/rpc'
+import {
+  grpcNetwork,
+  type CallRecord,
+  type ProcessIdentity,
+  type RpcListener,
+  type RpcNetwork,
+} from '@kura/rpc'
 import {
   AdminServer,
   createLogger,
   SystemClock,
   SystemRandom,
+  type AdminListener,
+  type ListenForAdmin,
   type Logger,
   type ReadinessReason,
   type Service,
@@ -43,16 +51,20 @@ export interface VolumeManagerParts {
   readonly random: Random
   readonly logger: Logger
   readonly coordinator: Coordinator
+  readonly rpc: RpcNetwork
+  /** Default: files. */
+  readonly database: DatabaseMedium | undefined
+  readonly listenForAdmin: ListenForAdmin
 }
 
 export class VolumeManager implements Service {
   readonly #config: VolumeManagerConfig
   readonly #parts: VolumeManagerParts
   readonly #identity: ProcessIdentity
-  readonly #rpcServer: RpcServer
+  readonly #rpcServer: RpcListener
   readonly #metrics = new ManagerMetrics(() => this.#leader?.cell)
   readonly #stopping = new AbortController()
-  #adminServer: AdminServer | undefined
+  #adminServer: AdminListener | undefined
   #rpcAddress = ''
   #announcement: Announcement | undefined
   #campaigning: Promise<void> | undefined
@@ -64,7 +76,7 @@ export class VolumeManager implements Service {
     const { pocket, zone, cellId } = config
     const id = memberId(config)
     this.#identity = { pocket, zone, cellId, kind: 'volume-manager', id }
-    this.#rpcServer = new RpcServer({
+    this.#rpcServer = parts.rpc.createServer({
       identity: this.#identity,
       onCall: (call) => this.#logCall(call),
     })
@@ -86,7 +98,12 @@ export class VolumeManager implements Service {
     const directory = config.coordinationDir
     const coordinator =
       overrides.coordinator ?? (await DirectoryCoordinator.open({ directory, clock, random }))
-    return new VolumeManager(config, { clock, random, logger, coordinator })
+    return new VolumeManager(config, {
+      ...{ clock, random, logger, coordinator },
+      rpc: overrides.rpc ?? grpcNetwork,
+      database: overrides.database,
+      listenForAdmin: overrides.listenForAdmin ?? AdminServer.listen,
+    })
   }
 
   /** `host:port` once started. */
@@ -107,7 +124,7 @@ export class VolumeManager implements Service {
     const { coordinator } = this.#parts
     this.#checkTable()
     this.#rpcAddress = await this.#rpcServer.listen(this.#config.rpcAddress)
-    this.#adminServer = await AdminServer.listen({
+    this.#adminServer = await this.#parts.listenForAdmin({
       address: this.#config.adminAddress,
       metrics: this.#metrics.registry,
       readiness: () => this.#readiness(),
@@ -132,11 +149,15 @@ export class VolumeManager implements Service {
   /** Refuses at start what would never lead: no table, or another cell's. */
   #checkTable(): void {
     try {
-      openReplicationDatabase(this.#config).close()
+      this.#openTable().close()
     } catch (error) {
       // A standby finds the table in the leader's hands.
       if (!isKuraError(error, 'locked')) throw error
     }
+  }
+
+  #openTable(): KuraDatabase {
+    return openReplicationDatabase(this.#config, this.#parts.database)
   }
 
   async #campaign(): Promise<void> {
@@ -159,7 +180,7 @@ export class VolumeManager implements Service {
   async #leadWhileMine(leadership: Leadership): Promise<void> {
     let database: KuraDatabase | undefined
     try {
-      database = openReplicationDatabase(this.#config)
+      database = this.#openTable()
       await this.#leadCell(database, leadership)
     } finally {
       database?.close()
@@ -168,9 +189,9 @@ export class VolumeManager implements Service {
   }
 
   async #leadCell(database: KuraDatabase, leadership: Leadership): Promise<void> {
-    const { clock, random, logger, coordinator } = this.#parts
+    const { clock, random, logger, coordinator, rpc } = this.#parts
     const leader = new Leader({
-      ...{ config: this.#config, identity: this.#identity, clock, random, logger, database },
+      ...{ config: this.#config, identity: this.#identity, clock, random, logger, rpc, database },
       addressBook: new AddressBook({ coordinator, clock }),
       metrics: this.#metrics,
       lost: AbortSignal.any([leadership.lost, this.#stopping.signal]),

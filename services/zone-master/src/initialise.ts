@@ -1,4 +1,4 @@
-import { initialiseDatabase, type Genesis } from '@kura/database'
+import { initialiseDatabase, type DatabaseMedium, type Genesis } from '@kura/database'
 import { SystemRandom } from '@kura/runtime'
 import type { Random } from '@kura/core'
 import type { ZoneMasterConfig } from './config.ts'
@@ -10,12 +10,13 @@ import { databaseIdentity, databasePath, MIGRATIONS } from './store/schema.ts'
  */
 export function initialiseZoneMaster(
   config: ZoneMasterConfig,
-  overrides: { readonly random?: Random } = {},
+  overrides: { readonly random?: Random; readonly medium?: DatabaseMedium } = {},
 ): Genesis {
   return initialiseDatabase({
     path: databasePath(config.dataDir),
     genesis: databaseIdentity(config),
     random: overrides.random ?? new SystemRandom(),
     migrations: MIGRATIONS,
+    medium: overrides.medium,
   })
 }

@@ -4,7 +4,7 @@
  * `not-leader`.
  */
 import { isKuraError, KuraError, toKuraError, type Clock, type Leadership } from '@kura/core'
-import { openDatabase } from '@kura/database'
+import { openDatabase, type DatabaseMedium } from '@kura/database'
 import { CellReports } from './cell-reports.ts'
 import { ChangeSignal } from './change-signal.ts'
 import type { ZoneMasterConfig } from './config.ts'
@@ -41,13 +41,16 @@ export class LeaderTerm {
     readonly config: ZoneMasterConfig
     readonly clock: Clock
     readonly leadership: Leadership
+    /** Default: files. */
+    readonly medium?: DatabaseMedium | undefined
   }): LeaderTerm {
-    const { config, clock, leadership } = options
+    const { config, clock, leadership, medium } = options
     const database = openDatabase({
       path: databasePath(config.dataDir),
       expected: databaseIdentity(config),
       migrations: MIGRATIONS,
       verify: config.verify,
+      medium,
     })
     try {
       const registry = ZoneRegistry.takeOver({ database, clock })

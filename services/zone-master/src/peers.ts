@@ -2,21 +2,27 @@
 import type { CellId, OsdId } from '@kura/core'
 import type { AddressBook } from '@kura/coordination'
 import { BlockIndex, StorageNode, VolumeManager } from '@kura/proto'
-import { createRpcClient, type ProcessIdentity, type RpcClientOf } from '@kura/rpc'
+import type { ProcessIdentity, RpcClientOf, RpcNetwork } from '@kura/rpc'
 
 export class Peers {
   readonly #identity: ProcessIdentity
+  readonly #rpc: RpcNetwork
   readonly #addressBook: AddressBook
   readonly #volumeManagers = new Map<CellId, RpcClientOf<typeof VolumeManager>>()
   #blockIndex: RpcClientOf<typeof BlockIndex> | undefined
 
-  constructor(options: { readonly identity: ProcessIdentity; readonly addressBook: AddressBook }) {
+  constructor(options: {
+    readonly identity: ProcessIdentity
+    readonly rpc: RpcNetwork
+    readonly addressBook: AddressBook
+  }) {
     this.#identity = options.identity
+    this.#rpc = options.rpc
     this.#addressBook = options.addressBook
   }
 
   blockIndex(): RpcClientOf<typeof BlockIndex> {
-    this.#blockIndex ??= createRpcClient(BlockIndex, {
+    this.#blockIndex ??= this.#rpc.createClient(BlockIndex, {
       identity: this.#identity,
       resolve: this.#addressBook.resolver('block-index', undefined, 'rpc'),
     })
@@ -27,7 +33,7 @@ export class Peers {
   volumeManager(cellId: CellId): RpcClientOf<typeof VolumeManager> {
     const known = this.#volumeManagers.get(cellId)
     if (known !== undefined) return known
-    const client = createRpcClient(VolumeManager, {
+    const client = this.#rpc.createClient(VolumeManager, {
       identity: this.#identity,
       resolve: this.#addressBook.resolver('volume-manager', `${cellId}-*`, 'rpc'),
     })
@@ -40,7 +46,7 @@ export class Peers {
     readonly cellId: CellId
     readonly osdId: OsdId
   }): RpcClientOf<typeof StorageNode> {
-    return createRpcClient(StorageNode, {
+    return this.#rpc.createClient(StorageNode, {
       identity: this.#identity,
       resolve: this.#addressBook.resolver('storage-node', `${node.cellId}-${node.osdId}`, 'rpc'),
     })

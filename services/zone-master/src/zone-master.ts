@@ -4,12 +4,20 @@
  */
 import { KuraError, type Clock, type Coordinator, type Random } from '@kura/core'
 import { AddressBook, DirectoryCoordinator } from '@kura/coordination'
+import type { DatabaseMedium } from '@kura/database'
 import { ZoneMaster as ZoneMasterService } from '@kura/proto'
-import { RpcServer, type CallRecord, type ProcessIdentity } from '@kura/rpc'
+import {
+  grpcNetwork,
+  type CallRecord,
+  type ProcessIdentity,
+  type RpcListener,
+  type RpcNetwork,
+} from '@kura/rpc'
 import {
   AdminServer,
   SystemClock,
   SystemRandom,
+  type ListenForAdmin,
   type ReadinessReason,
   type Service,
 } from '@kura/runtime'
@@ -26,6 +34,10 @@ import { createRegistryCheckpointer } from './workers/registry-checkpointer.ts'
 export interface ZoneMasterOverrides {
   readonly clock?: Clock
   readonly random?: Random
+  readonly coordinator?: Coordinator
+  readonly rpc?: RpcNetwork
+  readonly database?: DatabaseMedium
+  readonly listenForAdmin?: ListenForAdmin
 }
 
 export class ZoneMaster implements Service {
@@ -35,7 +47,8 @@ export class ZoneMaster implements Service {
   readonly #loggers: MasterLoggers
   readonly #metrics = new MasterMetrics(() => this.#campaigner.term)
   readonly #identity: ProcessIdentity
-  readonly #server: RpcServer
+  readonly #server: RpcListener
+  readonly #listenForAdmin: ListenForAdmin
   readonly #peers: Peers
   readonly #campaigner: Campaigner
   readonly #stack = new AsyncDisposableStack()
@@ -48,8 +61,11 @@ export class ZoneMaster implements Service {
     readonly random: Random
     readonly coordinator: Coordinator
     readonly loggers: MasterLoggers
+    readonly overrides: ZoneMasterOverrides
   }) {
-    const { config, clock, random, coordinator, loggers } = parts
+    const { config, clock, random, coordinator, loggers, overrides } = parts
+    const rpc = overrides.rpc ?? grpcNetwork
+    this.#listenForAdmin = overrides.listenForAdmin ?? AdminServer.listen
     this.#config = config
     this.#clock = clock
     this.#coordinator = coordinator
@@ -57,9 +73,12 @@ export class ZoneMaster implements Service {
     const { pocket, zone } = config
     this.#identity = { pocket, zone, kind: 'zone-master', id: String(config.instance) }
     const addressBook = new AddressBook({ coordinator, clock })
-    this.#peers = new Peers({ identity: this.#identity, addressBook })
-    this.#campaigner = new Campaigner({ config, clock, coordinator, logger: loggers.master })
-    this.#server = new RpcServer({
+    this.#peers = new Peers({ identity: this.#identity, rpc, addressBook })
+    this.#campaigner = new Campaigner({
+      ...{ config, clock, coordinator, logger: loggers.master },
+      database: overrides.database,
+    })
+    this.#server = rpc.createServer({
       identity: this.#identity,
       onCall: (call) => this.#noteCall(call),
     })
@@ -72,6 +91,7 @@ export class ZoneMaster implements Service {
         nowMs: () => clock.nowMs(),
         random,
         peers: this.#peers,
+        rpc,
         addressBook,
         logger: loggers.master,
       }),
@@ -85,13 +105,15 @@ export class ZoneMaster implements Service {
     const clock = overrides.clock ?? new SystemClock()
     const random = overrides.random ?? new SystemRandom()
     const loggers = createLoggers({ id: String(config.instance), level: config.logLevel })
-    const coordinator = await DirectoryCoordinator.open({
-      directory: config.coordinationDir,
-      clock,
-      random,
-      onProblem: (problem) => loggers.master.warn({ err: problem }, 'coordination problem'),
-    })
-    return new ZoneMaster({ config, clock, random, coordinator, loggers })
+    const coordinator =
+      overrides.coordinator ??
+      (await DirectoryCoordinator.open({
+        directory: config.coordinationDir,
+        clock,
+        random,
+        onProblem: (problem) => loggers.master.warn({ err: problem }, 'coordination problem'),
+      }))
+    return new ZoneMaster({ config, clock, random, coordinator, loggers, overrides })
   }
 
   /** `host:port`, once started. */
@@ -136,7 +158,7 @@ export class ZoneMaster implements Service {
     const { rpcAddress, adminAddress } = this.#config
     this.#rpcAddress = await this.#server.listen(rpcAddress)
     this.#stack.defer(() => this.#server.close({ graceMs: STOP_GRACE_MS }))
-    const admin = await AdminServer.listen({
+    const admin = await this.#listenForAdmin({
       address: adminAddress,
       metrics: this.#metrics.registry,
       readiness: () => this.#readiness(),

@@ -14,7 +14,7 @@ import { createLogger, SystemClock } from '@kura/runtime'
 import { temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
 import { MAP_FILE_BYTES_MAX } from '../limits.ts'
 import { MapCache } from './map-cache.ts'
-import { decodeMapFile, readMapFile, writeMapFile } from './map-file.ts'
+import { decodeMapFile, mapFiles, readMapFile, writeMapFile } from './map-file.ts'
 import { ZoneMaps } from './zone-maps.ts'
 
 const cellId = parseCellId(1)
@@ -33,6 +33,7 @@ function openCache(zone = 'a'): { maps: ZoneMaps; cache: MapCache } {
   const maps: ZoneMaps = new ZoneMaps((changed) => cache.noteChange(changed))
   const cache: MapCache = new MapCache({
     directory: directory.path,
+    files: mapFiles,
     pocket: 'test',
     zone,
     maps,

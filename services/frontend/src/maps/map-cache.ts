@@ -8,7 +8,7 @@ import { parseCellId, toKuraError, type CellId, type Clock } from '@kura/core'
 import { CellMapUpdateSchema, ZoneMapSchema } from '@kura/proto'
 import { Worker, type Logger } from '@kura/runtime'
 import { MAP_CACHE_WRITE_MS } from '../limits.ts'
-import { readMapFile, writeMapFile } from './map-file.ts'
+import type { MapFiles } from './map-file.ts'
 import {
   decodeMapMessage,
   encodeSnapshot,
@@ -22,6 +22,7 @@ export interface MapCacheOptions {
   readonly directory: string
   readonly pocket: string
   readonly zone: string
+  readonly files: MapFiles
   readonly maps: ZoneMaps
   readonly clock: Clock
   readonly logger: Logger
@@ -69,7 +70,7 @@ export class MapCache {
   }
 
   async #loadZone(): Promise<void> {
-    const bytes = await readMapFile(this.#path('zone'))
+    const bytes = await this.#options.files.read(this.#path('zone'))
     if (bytes === undefined) return
     const map = decodeMapMessage(ZoneMapSchema, bytes)
     // The directory of another zone would name other cells.
@@ -78,7 +79,7 @@ export class MapCache {
   }
 
   async #loadCell(cellId: CellId): Promise<void> {
-    const bytes = await readMapFile(this.#path(cellId))
+    const bytes = await this.#options.files.read(this.#path(cellId))
     if (bytes === undefined) return
     const change = parseCellMapChange(decodeMapMessage(CellMapUpdateSchema, bytes))
     if (change.cellId === cellId) this.#options.maps.takeChange(change)
@@ -88,7 +89,7 @@ export class MapCache {
     for (const changed of [...this.#changed]) {
       this.#changed.delete(changed)
       const message = changed === 'zone' ? this.#encodeZone() : this.#encodeCell(changed)
-      if (message !== undefined) await writeMapFile(this.#path(changed), message)
+      if (message !== undefined) await this.#options.files.write(this.#path(changed), message)
     }
   }
 

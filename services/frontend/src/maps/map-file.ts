@@ -13,6 +13,14 @@ const MAGIC = Buffer.from('KURAMAP\n', 'latin1')
 const FORMAT_VERSION = 1
 const HEAD_BYTES = 20
 
+/** The port to where the maps are kept. Production has `mapFiles`. */
+export interface MapFiles {
+  read(path: string): Promise<Uint8Array | undefined>
+  write(path: string, message: Uint8Array): Promise<void>
+}
+
+export const mapFiles: MapFiles = { read: readMapFile, write: writeMapFile }
+
 /** Undefined where there is no file. Throws `format-invalid` and `format-too-new`. */
 export async function readMapFile(path: string): Promise<Uint8Array | undefined> {
   const bytes = await readIfThere(path)

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { parseDiskUuid, parseOsdId, type Member } from '@kura/core'
-import type { ProcessIdentity } from '@kura/rpc'
+import { grpcNetwork, type ProcessIdentity } from '@kura/rpc'
 import { createLogger, SystemClock } from '@kura/runtime'
 import type { HeartbeatMessage } from '../node-status.ts'
 import { ListeningManager, TEST_PLACE } from '../testing/listening-manager.ts'
@@ -46,6 +46,7 @@ async function beat(options: {
 }): Promise<Heartbeat> {
   const subject = new Heartbeat({
     identity: node,
+    rpc: grpcNetwork,
     intervalMs: options.intervalMs ?? 20,
     clock: new SystemClock(),
     addressBook: { members: options.members },

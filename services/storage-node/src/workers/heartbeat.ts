@@ -8,13 +8,14 @@ import type { AddressBook } from '@kura/coordination'
 import { AssertionError, isKuraError, KuraError, type Clock, type Member } from '@kura/core'
 import type { DiskSpace } from '@kura/extent'
 import { VolumeManager } from '@kura/proto'
-import { createRpcClient, type ProcessIdentity, type RpcClientOf } from '@kura/rpc'
+import type { ProcessIdentity, RpcClientOf, RpcNetwork } from '@kura/rpc'
 import { Worker, type Logger } from '@kura/runtime'
 import { HEARTBEAT_SPACING_MS, HEARTBEAT_TIMEOUT_MS, SURROUNDINGS_PERIOD_MS } from '../limits.ts'
 import type { HeartbeatMessage } from '../node-status.ts'
 
 export interface HeartbeatOptions {
   readonly identity: ProcessIdentity
+  readonly rpc: RpcNetwork
   readonly intervalMs: number
   readonly clock: Clock
   readonly addressBook: Pick<AddressBook, 'members'>
@@ -153,7 +154,7 @@ export class Heartbeat {
   }
 
   #listener(id: string, address: string): Listener {
-    const client = createRpcClient(VolumeManager, {
+    const client = this.#options.rpc.createClient(VolumeManager, {
       identity: this.#options.identity,
       resolve: async () => {
         const current = this.#listeners.get(id)?.address

@@ -8,6 +8,7 @@ import {
   initialiseDatabase,
   openDatabase,
   type DatabaseIdentity,
+  type DatabaseMedium,
   type Genesis,
   type KuraDatabase,
 } from '@kura/database'
@@ -27,16 +28,22 @@ export interface TablePlace {
 }
 
 /** Genesis. Throws `already-initialised`. Durable: the table and its directory. */
-export function initialiseReplicationTable(place: TablePlace, random: Random): Genesis {
+export function initialiseReplicationTable(
+  place: TablePlace,
+  random: Random,
+  medium?: DatabaseMedium,
+): Genesis {
   const path = tablePath(place.dataDir)
-  return initialiseDatabase({ path, genesis: tableIdentity(place), random, migrations: MIGRATIONS })
+  const genesis = tableIdentity(place)
+  return initialiseDatabase({ path, genesis, random, migrations: MIGRATIONS, medium })
 }
 
 /** Throws `genesis-missing`, `identity-mismatch`, and `locked` while another process owns it. */
-export function openReplicationDatabase(place: TablePlace): KuraDatabase {
+export function openReplicationDatabase(place: TablePlace, medium?: DatabaseMedium): KuraDatabase {
   const path = tablePath(place.dataDir)
   const { verify = false } = place
-  return openDatabase({ path, expected: tableIdentity(place), migrations: MIGRATIONS, verify })
+  const expected = tableIdentity(place)
+  return openDatabase({ path, expected, migrations: MIGRATIONS, verify, medium })
 }
 
 export function tablePath(dataDir: string): string {

@@ -22,7 +22,7 @@ import {
 import { AddressBook, DirectoryCoordinator } from '@kura/coordination'
 import type { KuraDatabase } from '@kura/database'
 import { BlockIndex, VolumeManager, ZoneMaster } from '@kura/proto'
-import { RpcServer, type ProcessIdentity } from '@kura/rpc'
+import { grpcNetwork, RpcServer, type ProcessIdentity } from '@kura/rpc'
 import { createLogger, SystemClock } from '@kura/runtime'
 import { parseConfig, type VolumeManagerConfig } from '../config.ts'
 import { createHandlers } from '../handlers/index.ts'
@@ -124,6 +124,7 @@ export class TestCell implements AsyncDisposable {
     const logger = createLogger({ service: 'test', id: '1-1', level: config.logLevel })
     const leader: Leader = new Leader({
       ...{ config, identity, clock, random: this.random, logger, database },
+      rpc: grpcNetwork,
       addressBook: new AddressBook({ coordinator: this.#coordinator, clock }),
       metrics: new ManagerMetrics(() => leader.cell),
       lost: lost.signal,

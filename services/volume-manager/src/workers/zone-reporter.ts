@@ -2,7 +2,7 @@
 import { isKuraError, parseDiskUuid } from '@kura/core'
 import type { AddressBook } from '@kura/coordination'
 import { ZoneMaster, type DiskRuling } from '@kura/proto'
-import { createRpcClient, type RpcClientOf } from '@kura/rpc'
+import type { RpcClientOf, RpcNetwork } from '@kura/rpc'
 import { Worker } from '@kura/runtime'
 import type { Cell } from '../cell.ts'
 import { describeCell } from '../cell-status.ts'
@@ -16,10 +16,13 @@ export class ZoneReporter {
   readonly #worker: Worker
   readonly #client: RpcClientOf<typeof ZoneMaster>
 
-  constructor(cell: Cell, options: { readonly addressBook: AddressBook }) {
+  constructor(
+    cell: Cell,
+    options: { readonly rpc: RpcNetwork; readonly addressBook: AddressBook },
+  ) {
     this.#cell = cell
     const resolve = options.addressBook.resolver('zone-master', undefined, 'rpc')
-    this.#client = createRpcClient(ZoneMaster, { identity: cell.identity, resolve })
+    this.#client = options.rpc.createClient(ZoneMaster, { identity: cell.identity, resolve })
     this.#worker = new Worker({
       name: 'zone-reporter',
       intervalMs: INTERVAL_MS,

@@ -1,5 +1,5 @@
 import type { Member, MemberKind } from '@kura/core'
-import { canConnect, type CallContext } from '@kura/rpc'
+import type { CallContext, RpcNetwork } from '@kura/rpc'
 import type { LeaderTerm } from '../leader-term.ts'
 import { CELL_REPORT_LATE_MS, STATUS_TIMEOUT_MS } from '../limits.ts'
 import type { RegisteredDisk } from '../store/disk-table.ts'
@@ -49,7 +49,7 @@ async function askIndex(parts: HandlerParts, context: CallContext) {
 
 async function askServices(parts: HandlerParts) {
   const listings = await Promise.all(KINDS.map((kind) => listMembers(parts, kind)))
-  return await Promise.all(listings.flat().map(askService))
+  return await Promise.all(listings.flat().map((member) => askService(parts.rpc, member)))
 }
 
 async function listMembers(parts: HandlerParts, kind: MemberKind): Promise<readonly Member[]> {
@@ -62,10 +62,10 @@ async function listMembers(parts: HandlerParts, kind: MemberKind): Promise<reado
 }
 
 /** A member file outlives a killed process, so that somebody must answer at the address. */
-async function askService({ kind, id, addresses }: Member) {
+async function askService(rpc: RpcNetwork, { kind, id, addresses }: Member) {
   const address = addresses['rpc'] ?? addresses['http'] ?? addresses['block']
   const reachable =
-    address !== undefined && (await canConnect(address, { timeoutMs: STATUS_TIMEOUT_MS }))
+    address !== undefined && (await rpc.canConnect(address, { timeoutMs: STATUS_TIMEOUT_MS }))
   return { kind, id, reachable, addresses: { ...addresses } }
 }
 

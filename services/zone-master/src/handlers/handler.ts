@@ -2,7 +2,7 @@
 import type { PocketId, Random, ZoneId } from '@kura/core'
 import type { AddressBook } from '@kura/coordination'
 import type { ZoneMaster } from '@kura/proto'
-import type { CallContext, RpcHandlers } from '@kura/rpc'
+import type { CallContext, RpcHandlers, RpcNetwork } from '@kura/rpc'
 import type { Logger } from '@kura/runtime'
 import type { LeaderTerm } from '../leader-term.ts'
 import type { Peers } from '../peers.ts'
@@ -18,6 +18,7 @@ export interface HandlerParts {
   readonly nowMs: () => number
   readonly random: Random
   readonly peers: Peers
+  readonly rpc: RpcNetwork
   readonly addressBook: AddressBook
   readonly logger: Logger
 }

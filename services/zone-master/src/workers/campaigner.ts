@@ -3,6 +3,7 @@
  * and campaigns again. One step is one campaign with its term.
  */
 import { isKuraError, KuraError, type Clock, type Coordinator, type Leadership } from '@kura/core'
+import type { DatabaseMedium } from '@kura/database'
 import { Worker, type Logger } from '@kura/runtime'
 import type { ZoneMasterConfig } from '../config.ts'
 import { LeaderTerm } from '../leader-term.ts'
@@ -15,6 +16,8 @@ export interface CampaignerOptions {
   readonly clock: Clock
   readonly coordinator: Coordinator
   readonly logger: Logger
+  /** Default: files. */
+  readonly database: DatabaseMedium | undefined
 }
 
 export class Campaigner {
@@ -78,9 +81,9 @@ export class Campaigner {
   }
 
   #takeOver(leadership: Leadership): LeaderTerm {
-    const { config, clock, logger } = this.#options
+    const { config, clock, logger, database } = this.#options
     try {
-      const term = LeaderTerm.begin({ config, clock, leadership })
+      const term = LeaderTerm.begin({ config, clock, leadership, medium: database })
       logger.info({ epoch: term.registry.epoch }, 'leading')
       this.#failure = undefined
       this.#firstTakeOver.resolve()
