@@ -1,6 +1,6 @@
 import { KuraError, parseExtentId, parseVolumeId } from '@kura/core'
 import type { ExtentId, VolumeId } from '@kura/core'
-import type { ExtentAddress } from '@kura/proto'
+import type { DiskRequest, ExtentAddress } from '@kura/proto'
 import type { NodeContext } from './node-context.ts'
 
 export interface ExtentTarget {
@@ -11,15 +11,28 @@ export interface ExtentTarget {
 /** The extent of an address that names this disk. Throws `identity-mismatch` for any other. */
 export function checkDisk(node: NodeContext, address: ExtentAddress | undefined): ExtentTarget {
   if (address === undefined) throw new KuraError('invalid-argument', 'the address is missing')
-  if (address.pocket !== node.pocket || address.diskUuid !== node.diskUuid) {
-    throw new KuraError('identity-mismatch', 'the request is meant for another disk', {
-      details: { pocket: address.pocket, diskUuid: address.diskUuid, here: node.diskUuid },
-    })
-  }
+  const { pocket, diskUuid } = address
+  if (pocket !== node.pocket || diskUuid !== node.diskUuid) throw otherDisk(node, address)
   return {
     extentId: parseExtentId(address.extentId),
     volumeId: parseVolumeId(address.volumeId),
   }
+}
+
+/** Throws `identity-mismatch` where the request names a disk, and it is not the one here. */
+export function checkNamedDisk(node: NodeContext, { diskUuid }: DiskRequest): void {
+  if (diskUuid !== '' && diskUuid !== node.diskUuid) {
+    throw otherDisk(node, { pocket: node.pocket, diskUuid })
+  }
+}
+
+function otherDisk(
+  node: NodeContext,
+  { pocket, diskUuid }: { readonly pocket: string; readonly diskUuid: string },
+): KuraError {
+  return new KuraError('identity-mismatch', 'the request is meant for another disk', {
+    details: { pocket, diskUuid, here: node.diskUuid },
+  })
 }
 
 /**

@@ -110,6 +110,15 @@ test('a body that breaks off leaves nothing', async () => {
   expect(report.recordCount).toBe(1n)
 })
 
+test('what is asked of the disk that was here before is not answered by this one', async () => {
+  const node = await cell.startFresh(1)
+  const gone = { diskUuid: '00000000-0000-4000-8000-000000000000' }
+  for (const ask of ['probeDisk', 'listExtents', 'verifyDisk'] as const) {
+    await expect(node.control[ask](gone)).rejects.toMatchObject({ code: 'identity-mismatch' })
+    await node.control[ask]({ diskUuid: node.address(5).diskUuid })
+  }
+})
+
 test('an order of an older epoch is refused, also after a restart', async () => {
   const node = await cell.startFresh(1)
   await node.control.announceEpoch({ epoch: 3n })

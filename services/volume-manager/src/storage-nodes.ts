@@ -175,7 +175,11 @@ export class StorageNodes {
 
   async listExtents(diskUuid: DiskUuid, options: OrderOptions): Promise<readonly ExtentReport[]> {
     const client = this.#client(diskUuid)
-    const { extents } = await client.listExtents({}, { ...options, timeoutMs: LIST_TIMEOUT_MS })
+    const request = { diskUuid }
+    const { extents } = await client.listExtents(request, {
+      ...options,
+      timeoutMs: LIST_TIMEOUT_MS,
+    })
     return extents.map(parseExtentReport)
   }
 
@@ -184,7 +188,7 @@ export class StorageNodes {
     diskUuid: DiskUuid,
     options: OrderOptions & { readonly timeoutMs: number },
   ): Promise<number> {
-    return (await this.#client(diskUuid).probeDisk({}, options)).durationMs
+    return (await this.#client(diskUuid).probeDisk({ diskUuid }, options)).durationMs
   }
 
   get #epoch(): bigint {

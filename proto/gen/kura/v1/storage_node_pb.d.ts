@@ -13,6 +13,26 @@ import type { EmptySchema, FailureDomains } from "./common_pb.js";
 export declare const file_kura_v1_storage_node: GenFile;
 
 /**
+ * What is asked of a disk, not of its place: another one in it answers `identity-mismatch`.
+ *
+ * @generated from message kura.v1.DiskRequest
+ */
+export declare type DiskRequest = Message<"kura.v1.DiskRequest"> & {
+  /**
+   * Empty: whichever disk is there.
+   *
+   * @generated from field: string disk_uuid = 1;
+   */
+  diskUuid: string;
+};
+
+/**
+ * Describes the message kura.v1.DiskRequest.
+ * Use `create(DiskRequestSchema)` to create a new message.
+ */
+export declare const DiskRequestSchema: GenMessage<DiskRequest>;
+
+/**
  * @generated from message kura.v1.AnnounceEpochRequest
  */
 export declare type AnnounceEpochRequest = Message<"kura.v1.AnnounceEpochRequest"> & {
@@ -698,7 +718,7 @@ export declare const StorageNode: GenService<{
    */
   listExtents: {
     methodKind: "unary";
-    input: typeof EmptySchema;
+    input: typeof DiskRequestSchema;
     output: typeof ListExtentsResponseSchema;
   },
   /**
@@ -708,7 +728,7 @@ export declare const StorageNode: GenService<{
    */
   probeDisk: {
     methodKind: "unary";
-    input: typeof EmptySchema;
+    input: typeof DiskRequestSchema;
     output: typeof ProbeDiskResponseSchema;
   },
   /**
@@ -718,7 +738,7 @@ export declare const StorageNode: GenService<{
    */
   verifyDisk: {
     methodKind: "unary";
-    input: typeof EmptySchema;
+    input: typeof DiskRequestSchema;
     output: typeof VerifyDiskResponseSchema;
   },
   /**

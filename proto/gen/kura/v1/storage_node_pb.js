@@ -10,126 +10,133 @@ import { file_kura_v1_common } from "./common_pb.js";
  * Describes the file kura/v1/storage_node.proto.
  */
 export const file_kura_v1_storage_node = /*@__PURE__*/
-  fileDesc("ChprdXJhL3YxL3N0b3JhZ2Vfbm9kZS5wcm90bxIHa3VyYS52MSIlChRBbm5vdW5jZUVwb2NoUmVxdWVzdBINCgVlcG9jaBgBIAEoBCKsAQoTQ3JlYXRlRXh0ZW50UmVxdWVzdBINCgVlcG9jaBgBIAEoBBInCgdhZGRyZXNzGAIgASgLMhYua3VyYS52MS5FeHRlbnRBZGRyZXNzEhEKCWJ1Y2tldF9pZBgDIAEoBBIMCgRzYWx0GAQgASgJEhIKCmdlbmVyYXRpb24YBSABKA0SEAoIb3JkZXJfaWQYBiABKAQSFgoOY2FwYWNpdHlfYnl0ZXMYByABKAQiRQoLRXh0ZW50T3JkZXISDQoFZXBvY2gYASABKAQSJwoHYWRkcmVzcxgCIAEoCzIWLmt1cmEudjEuRXh0ZW50QWRkcmVzcyKIAgoMRXh0ZW50UmVwb3J0EhEKCWV4dGVudF9pZBgBIAEoBBIRCgl2b2x1bWVfaWQYAiABKAQSEQoJYnVja2V0X2lkGAMgASgEEg0KBXN0YXRlGAQgASgJEhQKDHJlY29yZF9jb3VudBgFIAEoBBIUCgxsZW5ndGhfYnl0ZXMYBiABKAQSDgoGZGlnZXN0GAcgASgJEhQKDGNhbl9jb21wbGV0ZRgIIAEoCBISCgpob2xlX2NvdW50GAkgASgEEhYKDmNhcGFjaXR5X2J5dGVzGAogASgEEgwKBHNhbHQYCyABKAkSEgoKZ2VuZXJhdGlvbhgMIAEoDRIQCghvcmRlcl9pZBgNIAEoBCI9ChJMaXN0UmVjb3Jkc1JlcXVlc3QSJwoHYWRkcmVzcxgBIAEoCzIWLmt1cmEudjEuRXh0ZW50QWRkcmVzcyJXCg1SZWNvcmRTdW1tYXJ5EgwKBGhhc2gYASABKAwSEgoKc2l6ZV9ieXRlcxgCIAEoDRIRCglwbGFpbl9jcmMYAyABKAcSEQoJcHV0X2F0X21zGAQgASgBIjUKClJlY29yZExpc3QSJwoHcmVjb3JkcxgBIAMoCzIWLmt1cmEudjEuUmVjb3JkU3VtbWFyeSJOCgxSZWNvcmRTb3VyY2USJwoHYWRkcmVzcxgBIAEoCzIWLmt1cmEudjEuRXh0ZW50QWRkcmVzcxIVCg1ibG9ja19hZGRyZXNzGAIgASgJIqABChVDb21wbGV0ZUV4dGVudFJlcXVlc3QSDQoFZXBvY2gYASABKAQSJwoHYWRkcmVzcxgCIAEoCzIWLmt1cmEudjEuRXh0ZW50QWRkcmVzcxInCgdyZWNvcmRzGAMgAygLMhYua3VyYS52MS5SZWNvcmRTdW1tYXJ5EiYKB3NvdXJjZXMYBCADKAsyFS5rdXJhLnYxLlJlY29yZFNvdXJjZSKVAgoSQnVpbGRFeHRlbnRSZXF1ZXN0Eg0KBWVwb2NoGAEgASgEEicKB2FkZHJlc3MYAiABKAsyFi5rdXJhLnYxLkV4dGVudEFkZHJlc3MSEQoJYnVja2V0X2lkGAMgASgEEgwKBHNhbHQYBCABKAkSEgoKZ2VuZXJhdGlvbhgFIAEoDRIQCghvcmRlcl9pZBgGIAEoBBIWCg5jYXBhY2l0eV9ieXRlcxgHIAEoBBInCgdyZWNvcmRzGAggAygLMhYua3VyYS52MS5SZWNvcmRTdW1tYXJ5EiYKB3NvdXJjZXMYCSADKAsyFS5rdXJhLnYxLlJlY29yZFNvdXJjZRIXCg9leHBlY3RlZF9kaWdlc3QYCiABKAkiZAoRU2VhbEV4dGVudFJlcXVlc3QSDQoFZXBvY2gYASABKAQSJwoHYWRkcmVzcxgCIAEoCzIWLmt1cmEudjEuRXh0ZW50QWRkcmVzcxIXCg9leHBlY3RlZF9kaWdlc3QYAyABKAkiyAEKE0xpc3RFeHRlbnRzUmVzcG9uc2USJgoHZXh0ZW50cxgBIAMoCzIVLmt1cmEudjEuRXh0ZW50UmVwb3J0EhEKCWRpc2tfdXVpZBgCIAEoCRIOCgZvc2RfaWQYAyABKA0SKAoHZG9tYWlucxgEIAEoCzIXLmt1cmEudjEuRmFpbHVyZURvbWFpbnMSDQoFZXBvY2gYBSABKAQSDwoHc3VzcGVjdBgGIAEoCBIcChRub3RfdW5kZXJzdG9vZF9jb3VudBgHIAEoBCIoChFQcm9iZURpc2tSZXNwb25zZRITCgtkdXJhdGlvbl9tcxgBIAEoASJ6ChJWZXJpZnlEaXNrUmVzcG9uc2USFAoMZXh0ZW50c19yZWFkGAEgASgEEhIKCmJ5dGVzX3JlYWQYAiABKAQSJgoHZGFtYWdlcxgDIAMoCzIVLmt1cmEudjEuRGFtYWdlUmVwb3J0EhIKCnJlYWRtaXR0ZWQYBCABKAgiTQoURXhhbWluZVJlY29yZFJlcXVlc3QSJwoHYWRkcmVzcxgBIAEoCzIWLmt1cmEudjEuRXh0ZW50QWRkcmVzcxIMCgRoYXNoGAIgASgMIpoBChVFeGFtaW5lUmVjb3JkUmVzcG9uc2USDQoFc3RhdGUYASABKAkSDAoEcGFydBgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgNEhEKCXBsYWluX2NyYxgEIAEoBxIRCglwdXRfYXRfbXMYBSABKAESFAoMb2Zmc2V0X2J5dGVzGAYgASgEEhQKDGV4dGVudF9zdGF0ZRgHIAEoCSJ7CgxEYW1hZ2VSZXBvcnQSEQoJZXh0ZW50X2lkGAEgASgEEgwKBHBhcnQYAiABKAkSFAoMb2Zmc2V0X2J5dGVzGAMgASgEEgwKBGhhc2gYBCABKAwSEwoLZm91bmRfYXRfbXMYBSABKAESEQoJZGlza191dWlkGAYgASgJMtkFCgtTdG9yYWdlTm9kZRI+Cg1Bbm5vdW5jZUVwb2NoEh0ua3VyYS52MS5Bbm5vdW5jZUVwb2NoUmVxdWVzdBoOLmt1cmEudjEuRW1wdHkSPAoMQ3JlYXRlRXh0ZW50Ehwua3VyYS52MS5DcmVhdGVFeHRlbnRSZXF1ZXN0Gg4ua3VyYS52MS5FbXB0eRI7CgxGcmVlemVFeHRlbnQSFC5rdXJhLnYxLkV4dGVudE9yZGVyGhUua3VyYS52MS5FeHRlbnRSZXBvcnQSQQoLTGlzdFJlY29yZHMSGy5rdXJhLnYxLkxpc3RSZWNvcmRzUmVxdWVzdBoTLmt1cmEudjEuUmVjb3JkTGlzdDABEkcKDkNvbXBsZXRlRXh0ZW50Eh4ua3VyYS52MS5Db21wbGV0ZUV4dGVudFJlcXVlc3QaFS5rdXJhLnYxLkV4dGVudFJlcG9ydBJBCgtCdWlsZEV4dGVudBIbLmt1cmEudjEuQnVpbGRFeHRlbnRSZXF1ZXN0GhUua3VyYS52MS5FeHRlbnRSZXBvcnQSPwoKU2VhbEV4dGVudBIaLmt1cmEudjEuU2VhbEV4dGVudFJlcXVlc3QaFS5rdXJhLnYxLkV4dGVudFJlcG9ydBI7CgtMaXN0RXh0ZW50cxIOLmt1cmEudjEuRW1wdHkaHC5rdXJhLnYxLkxpc3RFeHRlbnRzUmVzcG9uc2USNwoJUHJvYmVEaXNrEg4ua3VyYS52MS5FbXB0eRoaLmt1cmEudjEuUHJvYmVEaXNrUmVzcG9uc2USOQoKVmVyaWZ5RGlzaxIOLmt1cmEudjEuRW1wdHkaGy5rdXJhLnYxLlZlcmlmeURpc2tSZXNwb25zZRJOCg1FeGFtaW5lUmVjb3JkEh0ua3VyYS52MS5FeGFtaW5lUmVjb3JkUmVxdWVzdBoeLmt1cmEudjEuRXhhbWluZVJlY29yZFJlc3BvbnNlYgZwcm90bzM", [file_kura_v1_block_transport, file_kura_v1_common]);
+  fileDesc("ChprdXJhL3YxL3N0b3JhZ2Vfbm9kZS5wcm90bxIHa3VyYS52MSIgCgtEaXNrUmVxdWVzdBIRCglkaXNrX3V1aWQYASABKAkiJQoUQW5ub3VuY2VFcG9jaFJlcXVlc3QSDQoFZXBvY2gYASABKAQirAEKE0NyZWF0ZUV4dGVudFJlcXVlc3QSDQoFZXBvY2gYASABKAQSJwoHYWRkcmVzcxgCIAEoCzIWLmt1cmEudjEuRXh0ZW50QWRkcmVzcxIRCglidWNrZXRfaWQYAyABKAQSDAoEc2FsdBgEIAEoCRISCgpnZW5lcmF0aW9uGAUgASgNEhAKCG9yZGVyX2lkGAYgASgEEhYKDmNhcGFjaXR5X2J5dGVzGAcgASgEIkUKC0V4dGVudE9yZGVyEg0KBWVwb2NoGAEgASgEEicKB2FkZHJlc3MYAiABKAsyFi5rdXJhLnYxLkV4dGVudEFkZHJlc3MiiAIKDEV4dGVudFJlcG9ydBIRCglleHRlbnRfaWQYASABKAQSEQoJdm9sdW1lX2lkGAIgASgEEhEKCWJ1Y2tldF9pZBgDIAEoBBINCgVzdGF0ZRgEIAEoCRIUCgxyZWNvcmRfY291bnQYBSABKAQSFAoMbGVuZ3RoX2J5dGVzGAYgASgEEg4KBmRpZ2VzdBgHIAEoCRIUCgxjYW5fY29tcGxldGUYCCABKAgSEgoKaG9sZV9jb3VudBgJIAEoBBIWCg5jYXBhY2l0eV9ieXRlcxgKIAEoBBIMCgRzYWx0GAsgASgJEhIKCmdlbmVyYXRpb24YDCABKA0SEAoIb3JkZXJfaWQYDSABKAQiPQoSTGlzdFJlY29yZHNSZXF1ZXN0EicKB2FkZHJlc3MYASABKAsyFi5rdXJhLnYxLkV4dGVudEFkZHJlc3MiVwoNUmVjb3JkU3VtbWFyeRIMCgRoYXNoGAEgASgMEhIKCnNpemVfYnl0ZXMYAiABKA0SEQoJcGxhaW5fY3JjGAMgASgHEhEKCXB1dF9hdF9tcxgEIAEoASI1CgpSZWNvcmRMaXN0EicKB3JlY29yZHMYASADKAsyFi5rdXJhLnYxLlJlY29yZFN1bW1hcnkiTgoMUmVjb3JkU291cmNlEicKB2FkZHJlc3MYASABKAsyFi5rdXJhLnYxLkV4dGVudEFkZHJlc3MSFQoNYmxvY2tfYWRkcmVzcxgCIAEoCSKgAQoVQ29tcGxldGVFeHRlbnRSZXF1ZXN0Eg0KBWVwb2NoGAEgASgEEicKB2FkZHJlc3MYAiABKAsyFi5rdXJhLnYxLkV4dGVudEFkZHJlc3MSJwoHcmVjb3JkcxgDIAMoCzIWLmt1cmEudjEuUmVjb3JkU3VtbWFyeRImCgdzb3VyY2VzGAQgAygLMhUua3VyYS52MS5SZWNvcmRTb3VyY2UilQIKEkJ1aWxkRXh0ZW50UmVxdWVzdBINCgVlcG9jaBgBIAEoBBInCgdhZGRyZXNzGAIgASgLMhYua3VyYS52MS5FeHRlbnRBZGRyZXNzEhEKCWJ1Y2tldF9pZBgDIAEoBBIMCgRzYWx0GAQgASgJEhIKCmdlbmVyYXRpb24YBSABKA0SEAoIb3JkZXJfaWQYBiABKAQSFgoOY2FwYWNpdHlfYnl0ZXMYByABKAQSJwoHcmVjb3JkcxgIIAMoCzIWLmt1cmEudjEuUmVjb3JkU3VtbWFyeRImCgdzb3VyY2VzGAkgAygLMhUua3VyYS52MS5SZWNvcmRTb3VyY2USFwoPZXhwZWN0ZWRfZGlnZXN0GAogASgJImQKEVNlYWxFeHRlbnRSZXF1ZXN0Eg0KBWVwb2NoGAEgASgEEicKB2FkZHJlc3MYAiABKAsyFi5rdXJhLnYxLkV4dGVudEFkZHJlc3MSFwoPZXhwZWN0ZWRfZGlnZXN0GAMgASgJIsgBChNMaXN0RXh0ZW50c1Jlc3BvbnNlEiYKB2V4dGVudHMYASADKAsyFS5rdXJhLnYxLkV4dGVudFJlcG9ydBIRCglkaXNrX3V1aWQYAiABKAkSDgoGb3NkX2lkGAMgASgNEigKB2RvbWFpbnMYBCABKAsyFy5rdXJhLnYxLkZhaWx1cmVEb21haW5zEg0KBWVwb2NoGAUgASgEEg8KB3N1c3BlY3QYBiABKAgSHAoUbm90X3VuZGVyc3Rvb2RfY291bnQYByABKAQiKAoRUHJvYmVEaXNrUmVzcG9uc2USEwoLZHVyYXRpb25fbXMYASABKAEiegoSVmVyaWZ5RGlza1Jlc3BvbnNlEhQKDGV4dGVudHNfcmVhZBgBIAEoBBISCgpieXRlc19yZWFkGAIgASgEEiYKB2RhbWFnZXMYAyADKAsyFS5rdXJhLnYxLkRhbWFnZVJlcG9ydBISCgpyZWFkbWl0dGVkGAQgASgIIk0KFEV4YW1pbmVSZWNvcmRSZXF1ZXN0EicKB2FkZHJlc3MYASABKAsyFi5rdXJhLnYxLkV4dGVudEFkZHJlc3MSDAoEaGFzaBgCIAEoDCKaAQoVRXhhbWluZVJlY29yZFJlc3BvbnNlEg0KBXN0YXRlGAEgASgJEgwKBHBhcnQYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoDRIRCglwbGFpbl9jcmMYBCABKAcSEQoJcHV0X2F0X21zGAUgASgBEhQKDG9mZnNldF9ieXRlcxgGIAEoBBIUCgxleHRlbnRfc3RhdGUYByABKAkiewoMRGFtYWdlUmVwb3J0EhEKCWV4dGVudF9pZBgBIAEoBBIMCgRwYXJ0GAIgASgJEhQKDG9mZnNldF9ieXRlcxgDIAEoBBIMCgRoYXNoGAQgASgMEhMKC2ZvdW5kX2F0X21zGAUgASgBEhEKCWRpc2tfdXVpZBgGIAEoCTLrBQoLU3RvcmFnZU5vZGUSPgoNQW5ub3VuY2VFcG9jaBIdLmt1cmEudjEuQW5ub3VuY2VFcG9jaFJlcXVlc3QaDi5rdXJhLnYxLkVtcHR5EjwKDENyZWF0ZUV4dGVudBIcLmt1cmEudjEuQ3JlYXRlRXh0ZW50UmVxdWVzdBoOLmt1cmEudjEuRW1wdHkSOwoMRnJlZXplRXh0ZW50EhQua3VyYS52MS5FeHRlbnRPcmRlchoVLmt1cmEudjEuRXh0ZW50UmVwb3J0EkEKC0xpc3RSZWNvcmRzEhsua3VyYS52MS5MaXN0UmVjb3Jkc1JlcXVlc3QaEy5rdXJhLnYxLlJlY29yZExpc3QwARJHCg5Db21wbGV0ZUV4dGVudBIeLmt1cmEudjEuQ29tcGxldGVFeHRlbnRSZXF1ZXN0GhUua3VyYS52MS5FeHRlbnRSZXBvcnQSQQoLQnVpbGRFeHRlbnQSGy5rdXJhLnYxLkJ1aWxkRXh0ZW50UmVxdWVzdBoVLmt1cmEudjEuRXh0ZW50UmVwb3J0Ej8KClNlYWxFeHRlbnQSGi5rdXJhLnYxLlNlYWxFeHRlbnRSZXF1ZXN0GhUua3VyYS52MS5FeHRlbnRSZXBvcnQSQQoLTGlzdEV4dGVudHMSFC5rdXJhLnYxLkRpc2tSZXF1ZXN0Ghwua3VyYS52MS5MaXN0RXh0ZW50c1Jlc3BvbnNlEj0KCVByb2JlRGlzaxIULmt1cmEudjEuRGlza1JlcXVlc3QaGi5rdXJhLnYxLlByb2JlRGlza1Jlc3BvbnNlEj8KClZlcmlmeURpc2sSFC5rdXJhLnYxLkRpc2tSZXF1ZXN0Ghsua3VyYS52MS5WZXJpZnlEaXNrUmVzcG9uc2USTgoNRXhhbWluZVJlY29yZBIdLmt1cmEudjEuRXhhbWluZVJlY29yZFJlcXVlc3QaHi5rdXJhLnYxLkV4YW1pbmVSZWNvcmRSZXNwb25zZWIGcHJvdG8z", [file_kura_v1_block_transport, file_kura_v1_common]);
+
+/**
+ * Describes the message kura.v1.DiskRequest.
+ * Use `create(DiskRequestSchema)` to create a new message.
+ */
+export const DiskRequestSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_storage_node, 0);
 
 /**
  * Describes the message kura.v1.AnnounceEpochRequest.
  * Use `create(AnnounceEpochRequestSchema)` to create a new message.
  */
 export const AnnounceEpochRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 0);
+  messageDesc(file_kura_v1_storage_node, 1);
 
 /**
  * Describes the message kura.v1.CreateExtentRequest.
  * Use `create(CreateExtentRequestSchema)` to create a new message.
  */
 export const CreateExtentRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 1);
+  messageDesc(file_kura_v1_storage_node, 2);
 
 /**
  * Describes the message kura.v1.ExtentOrder.
  * Use `create(ExtentOrderSchema)` to create a new message.
  */
 export const ExtentOrderSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 2);
+  messageDesc(file_kura_v1_storage_node, 3);
 
 /**
  * Describes the message kura.v1.ExtentReport.
  * Use `create(ExtentReportSchema)` to create a new message.
  */
 export const ExtentReportSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 3);
+  messageDesc(file_kura_v1_storage_node, 4);
 
 /**
  * Describes the message kura.v1.ListRecordsRequest.
  * Use `create(ListRecordsRequestSchema)` to create a new message.
  */
 export const ListRecordsRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 4);
+  messageDesc(file_kura_v1_storage_node, 5);
 
 /**
  * Describes the message kura.v1.RecordSummary.
  * Use `create(RecordSummarySchema)` to create a new message.
  */
 export const RecordSummarySchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 5);
+  messageDesc(file_kura_v1_storage_node, 6);
 
 /**
  * Describes the message kura.v1.RecordList.
  * Use `create(RecordListSchema)` to create a new message.
  */
 export const RecordListSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 6);
+  messageDesc(file_kura_v1_storage_node, 7);
 
 /**
  * Describes the message kura.v1.RecordSource.
  * Use `create(RecordSourceSchema)` to create a new message.
  */
 export const RecordSourceSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 7);
+  messageDesc(file_kura_v1_storage_node, 8);
 
 /**
  * Describes the message kura.v1.CompleteExtentRequest.
  * Use `create(CompleteExtentRequestSchema)` to create a new message.
  */
 export const CompleteExtentRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 8);
+  messageDesc(file_kura_v1_storage_node, 9);
 
 /**
  * Describes the message kura.v1.BuildExtentRequest.
  * Use `create(BuildExtentRequestSchema)` to create a new message.
  */
 export const BuildExtentRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 9);
+  messageDesc(file_kura_v1_storage_node, 10);
 
 /**
  * Describes the message kura.v1.SealExtentRequest.
  * Use `create(SealExtentRequestSchema)` to create a new message.
  */
 export const SealExtentRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 10);
+  messageDesc(file_kura_v1_storage_node, 11);
 
 /**
  * Describes the message kura.v1.ListExtentsResponse.
  * Use `create(ListExtentsResponseSchema)` to create a new message.
  */
 export const ListExtentsResponseSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 11);
+  messageDesc(file_kura_v1_storage_node, 12);
 
 /**
  * Describes the message kura.v1.ProbeDiskResponse.
  * Use `create(ProbeDiskResponseSchema)` to create a new message.
  */
 export const ProbeDiskResponseSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 12);
+  messageDesc(file_kura_v1_storage_node, 13);
 
 /**
  * Describes the message kura.v1.VerifyDiskResponse.
  * Use `create(VerifyDiskResponseSchema)` to create a new message.
  */
 export const VerifyDiskResponseSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 13);
+  messageDesc(file_kura_v1_storage_node, 14);
 
 /**
  * Describes the message kura.v1.ExamineRecordRequest.
  * Use `create(ExamineRecordRequestSchema)` to create a new message.
  */
 export const ExamineRecordRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 14);
+  messageDesc(file_kura_v1_storage_node, 15);
 
 /**
  * Describes the message kura.v1.ExamineRecordResponse.
  * Use `create(ExamineRecordResponseSchema)` to create a new message.
  */
 export const ExamineRecordResponseSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 15);
+  messageDesc(file_kura_v1_storage_node, 16);
 
 /**
  * Describes the message kura.v1.DamageReport.
  * Use `create(DamageReportSchema)` to create a new message.
  */
 export const DamageReportSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_storage_node, 16);
+  messageDesc(file_kura_v1_storage_node, 17);
 
 /**
  * Control of one storage node by the volume manager of its cell. Block bytes travel on the block

@@ -1,7 +1,7 @@
 /** The surface of a storage node: every RPC and every block operation, on one screen. */
 import { KuraError, toKuraError, type ErrorCode } from '@kura/core'
 import { StorageNode as StorageNodeService } from '@kura/proto'
-import type { RpcServer } from '@kura/rpc'
+import type { RpcListener } from '@kura/rpc'
 import type { Exchange } from '@kura/transport'
 import type { NodeContext } from '../node-context.ts'
 import { announceEpoch } from './announce-epoch.ts'
@@ -19,7 +19,7 @@ import { verifyDisk } from './verify-disk.ts'
 import { writeRecord } from './write-record.ts'
 
 /** Control, by the volume manager of the cell. */
-export function addRpcHandlers(server: RpcServer, node: NodeContext): void {
+export function addRpcHandlers(server: RpcListener, node: NodeContext): void {
   server.add(StorageNodeService, {
     announceEpoch: (request) => announceEpoch(node, request),
     createExtent: (request) => createExtent(node, request),
@@ -28,9 +28,9 @@ export function addRpcHandlers(server: RpcServer, node: NodeContext): void {
     completeExtent: (request, context) => completeExtent(node, request, context),
     buildExtent: (request, context) => buildExtent(node, request, context),
     sealExtent: (request) => sealExtent(node, request),
-    listExtents: () => listExtents(node),
-    probeDisk: () => probeDisk(node),
-    verifyDisk: () => verifyDisk(node),
+    listExtents: (request) => listExtents(node, request),
+    probeDisk: (request) => probeDisk(node, request),
+    verifyDisk: (request) => verifyDisk(node, request),
     examineRecord: (request) => examineRecord(node, request),
   })
 }

@@ -1,8 +1,11 @@
+import type { DiskRequest } from '@kura/proto'
+import { checkNamedDisk } from '../extent-address.ts'
 import { encodeReport } from '../messages.ts'
 import type { NodeContext } from '../node-context.ts'
 
 /** Every extent, and whose disk it is. */
-export async function listExtents(node: NodeContext) {
+export async function listExtents(node: NodeContext, request: DiskRequest) {
+  checkNamedDisk(node, request)
   const { store, domains } = node
   return {
     extents: store.reports().map(encodeReport),

@@ -60,7 +60,8 @@ async function readWholeDisk(
   const client = parts.peers.openStorageNode(disk)
   try {
     const { requestId, signal } = context
-    return await client.verifyDisk({}, { requestId, signal, timeoutMs: VERIFY_DISK_TIMEOUT_MS })
+    const options = { requestId, signal, timeoutMs: VERIFY_DISK_TIMEOUT_MS }
+    return await client.verifyDisk({ diskUuid: disk.diskUuid }, options)
   } finally {
     client.close()
   }
