@@ -28,6 +28,8 @@ import type { ExtentReport } from '../extent-report.ts'
 
 const BORN_IN_NEWER =
   'It was born in a newer table: no volume is made until this one is rebuilt (kura rebuild).'
+/** Why a disk cannot seal one extent, while it can be asked about the others. */
+const CANNOT_SEAL = ['disk-error', 'disk-full', 'extent-damaged', 'extent-full'] as const
 /** Disks that could not be compared are tried again at this pace. */
 const INTERVAL_MS = 1_000
 
@@ -201,10 +203,31 @@ export class DiskReconciler {
     if (volume.state !== 'closed' || volume.orderId !== undefined) return { missing, differ }
     for (const { extentId } of extentsOn(volume, diskUuid, 'source')) {
       const report = held.get(extentId)
-      if (report === undefined) missing.push(extentId)
-      else if (!(await this.#readmit(diskUuid, volume, report))) differ = true
+      const found =
+        report === undefined ? 'missing' : await this.#tryReadmit(diskUuid, volume, report)
+      if (found === 'missing') missing.push(extentId)
+      else if (found === 'differs') differ = true
     }
     return { missing, differ }
+  }
+
+  /** A copy that its disk cannot seal is as good as missing: another is built in its place. */
+  async #tryReadmit(
+    diskUuid: DiskUuid,
+    volume: Volume,
+    listed: ExtentReport,
+  ): Promise<'readmitted' | 'differs' | 'missing'> {
+    try {
+      return (await this.#readmit(diskUuid, volume, listed)) ? 'readmitted' : 'differs'
+    } catch (error) {
+      if (!isKuraError(error, ...CANNOT_SEAL)) throw error
+      const { extentId } = listed
+      this.#cell.logger.warn(
+        { diskUuid, extentId, code: error.code, err: error },
+        'copy not sealed',
+      )
+      return 'missing'
+    }
   }
 
   /**
