@@ -1,13 +1,5 @@
 import { createHash } from 'node:crypto'
-import {
-  assert,
-  KuraError,
-  type Disk,
-  type DiskLock,
-  type File,
-  type FileStat,
-  type Random,
-} from '@kura/core'
+import { assert, KuraError, type Disk, type DiskLock, type FileStat, type Random } from '@kura/core'
 import { MemoryFile, type FailedIo, type FileIoKind } from './memory-file.ts'
 import {
   ChangeCounter,
@@ -18,11 +10,14 @@ import {
   type MemoryInode,
   type UnsyncedChange,
 } from './memory-inode.ts'
+import { addToHash, filePathsBelow, inodesBelow, parts } from './memory-tree.ts'
 import { systemError } from './system-error.ts'
 
 export interface MemoryDiskOptions {
   readonly totalBytes?: number
   readonly isMountPoint?: boolean
+  /** Between the call of a file's operation and its effect. Default: a turn of the event loop. */
+  readonly turn?: () => Promise<void>
 }
 
 export type DiskIoKind =
@@ -73,6 +68,7 @@ export class MemoryDisk implements Disk {
   readonly #counter = new ChangeCounter()
   readonly #totalBytes: number
   readonly #isMountPoint: boolean
+  readonly #turn: () => Promise<void>
   readonly #locked = new Set<string>()
   #root: MemoryDirectoryInode
   #dead = false
@@ -81,6 +77,7 @@ export class MemoryDisk implements Disk {
   constructor(options: MemoryDiskOptions = {}) {
     this.#totalBytes = options.totalBytes ?? 2 ** 40
     this.#isMountPoint = options.isMountPoint ?? true
+    this.#turn = options.turn ?? turnOfTheLoop
     this.#root = new MemoryDirectoryInode(this.#counter)
   }
 
@@ -123,9 +120,24 @@ export class MemoryDisk implements Disk {
   /** The process ends, the system stays up: everything written is kept, the locks are gone. */
   restart(): MemoryDisk {
     this.#dead = true
-    const next = this.#empty()
-    next.#root = this.#root
-    return next
+    return this.view()
+  }
+
+  /** The same disk as somebody else sees it: without the locks and the watcher of this one. */
+  view(): MemoryDisk {
+    const view = this.#empty()
+    view.#root = this.#root
+    return view
+  }
+
+  /** The path of every file, in order. */
+  filePaths(): readonly string[] {
+    return filePathsBelow(this.#root)
+  }
+
+  /** What the medium has of a file, whatever memory shows. */
+  mediumContent(path: string): Buffer {
+    return this.#file(path).mediumContent()
   }
 
   /** Equal for disks that show the same: names, lengths and bytes. */
@@ -137,17 +149,19 @@ export class MemoryDisk implements Disk {
 
   /** Flips one bit where the medium keeps it, as rot does. */
   flipBit(path: string, offsetBytes: number, bit = 0): void {
-    const inode = this.#file(path)
-    const byte = Buffer.alloc(1)
-    inode.read(byte, offsetBytes)
-    inode.write(Buffer.of((byte[0] ?? 0) ^ (1 << bit)), offsetBytes)
-    inode.sync()
+    const byte = this.mediumContent(path)[offsetBytes] ?? 0
+    this.damage(path, Buffer.of(byte ^ (1 << bit)), offsetBytes)
+  }
+
+  /** Changes what the medium has; seen where memory has no newer bytes. */
+  damage(path: string, bytes: Uint8Array, offsetBytes: number): void {
+    this.#file(path).damage(bytes, offsetBytes)
   }
 
   async open(
     path: string,
     options: { readonly mode: 'read' | 'write'; readonly direct: boolean },
-  ): Promise<File> {
+  ): Promise<MemoryFile> {
     this.#meet('open', path)
     return this.#handle(path, this.#file(path), options)
   }
@@ -155,7 +169,7 @@ export class MemoryDisk implements Disk {
   async create(
     path: string,
     options: { readonly allocateBytes: number; readonly direct: boolean },
-  ): Promise<File> {
+  ): Promise<MemoryFile> {
     this.#meet('create', path)
     const { directory, name } = this.#parent(path)
     if (directory.get(name) !== undefined) throw systemError('EEXIST', path)
@@ -290,17 +304,21 @@ export class MemoryDisk implements Disk {
   }
 
   #empty(): MemoryDisk {
-    return new MemoryDisk({ totalBytes: this.#totalBytes, isMountPoint: this.#isMountPoint })
+    return new MemoryDisk({
+      totalBytes: this.#totalBytes,
+      isMountPoint: this.#isMountPoint,
+      turn: this.#turn,
+    })
   }
 
   #handle(
     path: string,
     inode: MemoryFileInode,
     options: { readonly mode: 'read' | 'write'; readonly direct: boolean },
-  ): File {
+  ): MemoryFile {
     const checkAlive = (): void => this.#checkAlive(path)
     const meet = (kind: FileIoKind): FailedIo | undefined => this.#watcher?.({ kind, path })
-    return new MemoryFile(inode, { ...options, path, checkAlive, meet })
+    return new MemoryFile(inode, { ...options, path, checkAlive, meet, turn: this.#turn })
   }
 
   #meet(kind: DiskIoKind, path: string): void {
@@ -339,33 +357,6 @@ export class MemoryDisk implements Disk {
   }
 }
 
-function parts(path: string): string[] {
-  return path.split('/').filter((name) => name !== '' && name !== '.')
-}
-
-/** Each once, the directory itself first. */
-function inodesBelow(directory: MemoryDirectoryInode): MemoryInode[] {
-  const inodes = new Set<MemoryInode>([directory])
-  for (const inode of inodes) {
-    if (inode.kind !== 'directory') continue
-    for (const name of inode.names()) {
-      const child = inode.get(name)
-      if (child !== undefined) inodes.add(child)
-    }
-  }
-  return [...inodes]
-}
-
-function addToHash(
-  directory: MemoryDirectoryInode,
-  path: string,
-  hash: ReturnType<typeof createHash>,
-): void {
-  for (const name of directory.names()) {
-    const inode = directory.get(name)
-    const childPath = `${path}/${name}`
-    if (inode?.kind === 'directory') addToHash(inode, childPath, hash.update(`${childPath}/\n`))
-    else if (inode !== undefined)
-      hash.update(`${childPath} ${inode.sizeBytes}\n`).update(inode.content())
-  }
+async function turnOfTheLoop(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
 }

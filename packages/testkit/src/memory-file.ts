@@ -21,9 +21,11 @@ export interface MemoryFileOptions {
   readonly checkAlive: () => void
   /** Called before each I/O takes effect; how it is to fail, if it is. */
   readonly meet: (kind: FileIoKind) => FailedIo | undefined
+  /** Between the call and its effect. */
+  readonly turn: () => Promise<void>
 }
 
-/** Every operation settles on a later turn of the event loop, as on a real disk. */
+/** Every operation takes effect a turn after its call, as on a real disk. */
 export class MemoryFile implements File {
   readonly #inode: MemoryFileInode
   readonly #options: MemoryFileOptions
@@ -36,7 +38,7 @@ export class MemoryFile implements File {
 
   async read(target: Uint8Array, offsetBytes: number): Promise<number> {
     this.#checkAccess([target], offsetBytes)
-    await turn()
+    await this.#options.turn()
     this.#throwIfFailed(this.#meet('file.read'))
     return this.#inode.read(target, offsetBytes, this.#options.direct)
   }
@@ -44,7 +46,7 @@ export class MemoryFile implements File {
   async write(pieces: readonly Uint8Array[], offsetBytes: number): Promise<void> {
     assert(this.#options.mode === 'write', 'a file opened to read is not written')
     this.#checkAccess(pieces, offsetBytes)
-    await turn()
+    await this.#options.turn()
     const failed = this.#meet('file.write')
     const bytes = Buffer.concat(pieces)
     if (failed === undefined) this.#inode.write(bytes, offsetBytes)
@@ -52,9 +54,14 @@ export class MemoryFile implements File {
     this.#throwIfFailed(failed)
   }
 
+  /** What was written there counts as clean and never reaches the medium. */
+  loseWritten(offsetBytes: number, sizeBytes: number): void {
+    this.#inode.loseWritten(offsetBytes, offsetBytes + sizeBytes)
+  }
+
   async sync(): Promise<void> {
     this.#checkUse()
-    await turn()
+    await this.#options.turn()
     const failed = this.#meet('file.sync')
     if (failed === undefined) this.#inode.sync()
     else if (failed.isPartial) this.#inode.loseUnsynced()
@@ -63,7 +70,7 @@ export class MemoryFile implements File {
 
   async cut(sizeBytes: number): Promise<void> {
     this.#checkUse()
-    await turn()
+    await this.#options.turn()
     this.#throwIfFailed(this.#meet('file.cut'))
     this.#inode.cut(sizeBytes)
   }
@@ -103,8 +110,4 @@ export class MemoryFile implements File {
       )
     if (!isAligned) throw systemError('EINVAL', this.#options.path)
   }
-}
-
-async function turn(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve))
 }

@@ -31,6 +31,9 @@ export class MemoryFileInode {
   readonly #counter: ChangeCounter
   #current: Buffer
   #durable: Buffer
+  /** A clean file and those that survive it have one buffer, until one of them changes it. */
+  #sharesCurrent = false
+  #sharesDurable = false
   #sizeBytes: number
   #durableSizeBytes = 0
   /** The order of the last write of each sector that differs from what is durable. */
@@ -72,6 +75,7 @@ export class MemoryFileInode {
   write(bytes: Uint8Array, offsetBytes: number): void {
     const end = offsetBytes + bytes.length
     this.#grow(end)
+    this.#ownCurrent()
     this.#current.set(bytes, offsetBytes)
     this.#markDirty(offsetBytes, end)
     if (end > this.#sizeBytes) this.#setSize(end)
@@ -80,6 +84,7 @@ export class MemoryFileInode {
   cut(sizeBytes: number): void {
     this.#grow(sizeBytes)
     if (sizeBytes < this.#sizeBytes) {
+      this.#ownCurrent()
       this.#current.fill(0, sizeBytes, this.#sizeBytes)
       this.#markDirty(sizeBytes, this.#sizeBytes)
     }
@@ -96,6 +101,31 @@ export class MemoryFileInode {
   loseUnsynced(): void {
     for (const sector of this.#dirty.keys()) this.#lost.add(sector)
     this.#dirty.clear()
+  }
+
+  /** The same for one range only. */
+  loseWritten(startBytes: number, endBytes: number): void {
+    for (let at = startBytes; at < endBytes; at = sectorEnd(at)) {
+      if (this.#dirty.delete(sectorOf(at))) this.#lost.add(sectorOf(at))
+    }
+  }
+
+  /** The medium changes by itself, as by rot; memory shows it where it has nothing newer. */
+  damage(bytes: Uint8Array, offsetBytes: number): void {
+    this.#grow(offsetBytes + bytes.length)
+    this.#ownCurrent()
+    this.#ownDurable()
+    bytes.forEach((byte, index) => {
+      const at = offsetBytes + index
+      const sector = sectorOf(at)
+      this.#durable[at] = byte
+      if (!this.#dirty.has(sector) && !this.#lost.has(sector)) this.#current[at] = byte
+    })
+  }
+
+  /** What a power cut now would leave if it lost everything that is not synced. */
+  mediumContent(): Buffer {
+    return Buffer.from(this.#durable.subarray(0, this.#durableSizeBytes))
   }
 
   /** Content as the caller sees it now. */
@@ -120,6 +150,7 @@ export class MemoryFileInode {
   /** What a power cut leaves: synced sectors, and those of the others that it kept. */
   survivor(counter: ChangeCounter, isKept: IsKept): MemoryFileInode {
     const changes = this.unsyncedChanges().filter(isKept)
+    if (changes.length === 0) return this.#medium(counter)
     const keepsLength = changes.some(({ kind }) => kind === 'length')
     const sizeBytes = keepsLength ? this.#sizeBytes : this.#durableSizeBytes
     const bytes = Buffer.alloc(Math.max(sizeBytes, this.#durable.length))
@@ -133,14 +164,31 @@ export class MemoryFileInode {
     return MemoryFileInode.#synced(counter, bytes, sizeBytes)
   }
 
+  /** The file as the medium has it, without copying it. */
+  #medium(counter: ChangeCounter): MemoryFileInode {
+    this.#sharesDurable = true
+    return MemoryFileInode.#synced(counter, this.#durable, this.#durableSizeBytes)
+  }
+
   static #synced(counter: ChangeCounter, bytes: Buffer, sizeBytes: number): MemoryFileInode {
     const inode = new MemoryFileInode(counter, 0)
-    inode.#grow(bytes.length)
-    bytes.copy(inode.#current)
-    bytes.copy(inode.#durable)
+    inode.#current = bytes
+    inode.#durable = bytes
+    inode.#sharesCurrent = true
+    inode.#sharesDurable = true
     inode.#sizeBytes = sizeBytes
     inode.#durableSizeBytes = sizeBytes
     return inode
+  }
+
+  #ownCurrent(): void {
+    if (this.#sharesCurrent) this.#current = Buffer.from(this.#current)
+    this.#sharesCurrent = false
+  }
+
+  #ownDurable(): void {
+    if (this.#sharesDurable) this.#durable = Buffer.from(this.#durable)
+    this.#sharesDurable = false
   }
 
   /** The same file with the same changes unsynced. */
@@ -162,7 +210,8 @@ export class MemoryFileInode {
   }
 
   #persist(sector: number): void {
-    this.#durable = extended(this.#durable, this.#current.length)
+    this.#growDurable(this.#current.length)
+    this.#ownDurable()
     const start = sector * SECTOR_BYTES
     this.#current.copy(this.#durable, start, start, start + SECTOR_BYTES)
   }
@@ -178,7 +227,14 @@ export class MemoryFileInode {
     if (sizeBytes <= this.#current.length) return
     const wholeSectors = Math.ceil(sizeBytes / SECTOR_BYTES) * SECTOR_BYTES
     this.#current = extended(this.#current, Math.max(wholeSectors, this.#current.length * 2))
-    this.#durable = extended(this.#durable, this.#current.length)
+    this.#sharesCurrent = false
+    this.#growDurable(this.#current.length)
+  }
+
+  #growDurable(sizeBytes: number): void {
+    if (sizeBytes <= this.#durable.length) return
+    this.#durable = extended(this.#durable, sizeBytes)
+    this.#sharesDurable = false
   }
 }
 
