@@ -53,6 +53,7 @@ export default defineConfig({
           'deploy/*/src/**/*.test.ts',
           'bench/src/**/*.test.ts',
           'test/fuzz/*.test.ts',
+          'test/simulation/*/**/*.test.ts',
         ],
         timeoutMs: MINUTE,
       }),
@@ -81,6 +82,19 @@ export default defineConfig({
         timeoutMs: 3 * MINUTE,
         isSerial: true,
         causesFaults: true,
+      }),
+      // Whole lives of a zone; the long run has others, and more.
+      project({
+        name: 'simulation',
+        include: ['test/simulation/*.test.ts'],
+        timeoutMs: 20 * MINUTE,
+        env: { KURA_SIMULATED_SEEDS: '80' },
+      }),
+      project({
+        name: 'lives',
+        include: ['test/simulation/*.test.ts'],
+        timeoutMs: 20 * MINUTE,
+        env: { KURA_SIMULATED_SEEDS: '400', KURA_SIMULATED_FROM: '1001' },
       }),
       project({
         name: 'long',

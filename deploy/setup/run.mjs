@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /**
- * The entry of `npm start`, `npm test`, `npm run test:long`, `npm run kura` and `npm run bench`:
- * checks what the machine lacks, sets the tree up where something changed, then runs the target
- * under the right Node. Plain JavaScript for Node ≥ 18 without dependencies, because it runs before
- * anything is installed.
+ * The entry of `npm start`, `npm test`, `npm run test:long`, `npm run kura`, `npm run bench`,
+ * `npm run simulate` and `npm run soak`: checks what the machine lacks, sets the tree up where
+ * something changed, then runs the target under the right Node. Plain JavaScript for Node ≥ 18
+ * without dependencies, because it runs before anything is installed.
  */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
@@ -36,7 +36,8 @@ async function main() {
 
 /** Runs the target as a child with the same terminal; its signals and exit code become ours. */
 function runTarget(target, toolchain) {
-  const child = spawn(toolchain.node, [resolve(root, target.file), ...target.args, ...args], {
+  const nodeArgs = [...(target.nodeArgs ?? []), resolve(root, target.file), ...target.args]
+  const child = spawn(toolchain.node, [...nodeArgs, ...args], {
     cwd: target.whereCalled ? (process.env.INIT_CWD ?? process.cwd()) : root,
     env: { ...toolchain.env, KURA_PARENT_PID: String(process.pid) },
     stdio: 'inherit',

@@ -13,8 +13,13 @@ const SUITES = {
     scenarios: () => runSuite('scenarios'),
     crash: () => runSuite('crash'),
     faults: () => runSuite('faults'),
+    simulation: () => runSuite('simulation'),
   },
-  long: { long: () => runSuite('long'), states: () => runSuite('states') },
+  long: {
+    long: () => runSuite('long'),
+    states: () => runSuite('states'),
+    lives: () => runSuite('lives'),
+  },
 }
 
 const suites = SUITES[process.argv[2] ?? 'short']

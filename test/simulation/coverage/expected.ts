@@ -1,0 +1,20 @@
+/** What a thousand seeds together must have met, all of it. */
+import { ZONE_MARKS } from '../plan/crash-marks.ts'
+import { FAULT_KINDS } from '../plan/fault-kinds.ts'
+
+/** How a run counts a mark that was passed, by whomever. */
+export function markKey(mark: string): string {
+  return `mark:${mark}`
+}
+
+/** How a run counts a fault that took effect, by the name of `kindOfFault`. */
+export function faultKey(kind: string): string {
+  return `fault:${kind}`
+}
+
+/** With the branches of retries, which are named where they are. */
+export function expectedCoverage(retries: readonly string[] = []): readonly string[] {
+  const marks = ZONE_MARKS.map((mark) => markKey(mark))
+  const faults = FAULT_KINDS.map(({ name }) => faultKey(name))
+  return [...marks, ...faults, ...retries.map((name) => `retry:${name}`)]
+}
