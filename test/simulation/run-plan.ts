@@ -90,8 +90,8 @@ class PlanRun {
   }
 
   /**
-   * What three copies survive must leave a zone that is whole. After more than that it has to be up,
-   * and has the time to do what it can.
+   * What three copies survive must leave a zone that is whole. After more than that it has to be
+   * up, and has the time to do what it can.
    */
   async #quieten(): Promise<void> {
     const { suite, quietPhaseMsMax } = this.#plan

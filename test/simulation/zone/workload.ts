@@ -1,4 +1,4 @@
-/** The clients of a simulated zone: each a user of the real client library on a network of its own. */
+/** The clients of a simulated zone: users of the real client library on the simulated network. */
 import { createHash } from 'node:crypto'
 import { KuraClient } from '@kura/client'
 import { isKuraError, toKuraError } from '@kura/core'
