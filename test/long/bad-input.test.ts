@@ -31,6 +31,7 @@ import { warmUp } from '../support/bad-input/warm-up.ts'
 const REQUESTS = 1_000
 const RESIDENT_GROWTH_MIB_MAX = 32
 const P99_FACTOR_MAX = 2
+const CALM_MS = 60_000
 /** Of a thousand, some must end in the first way; of a handful, all may end in another. */
 const FIRST_SEEN_FROM = 10
 /** As a niceness: strangers have machines of their own. */
@@ -127,17 +128,22 @@ it.each(PROCESSES)(
 )
 
 it.each(PROCESSES)(`%s: at most ${RESIDENT_GROWTH_MIB_MAX} MiB more memory`, async (name) => {
-  const { residentBytes } = await zone.expectNothingHeld(name)
   const beforeMib = zone.before(name).residentBytes / MIB
-  const grownMib = residentBytes / MIB - beforeMib
-  process.stdout.write(`${name}: ${beforeMib.toFixed(0)} MiB, then ${grownMib.toFixed(0)} more\n`)
-  expect(grownMib).toBeLessThanOrEqual(RESIDENT_GROWTH_MIB_MAX)
+  const grownMib = async (): Promise<number> => {
+    const { residentBytes } = await readHoldings(zone.service(name))
+    return residentBytes / MIB - beforeMib
+  }
+  process.stdout.write(`${name}: ${beforeMib.toFixed(0)} MiB, at first ${await shown(grownMib)}\n`)
+  // What the heap keeps for the next burst is given back in a calm moment.
+  const most = expect.poll(grownMib, { timeout: CALM_MS, interval: 1_000 })
+  await most.toBeLessThanOrEqual(RESIDENT_GROWTH_MIB_MAX)
+  process.stdout.write(`${name}: ${await shown(grownMib)} in the end\n`)
 })
 
 it(`bad requests multiply the p99 of a healthy client by at most ${P99_FACTOR_MAX}`, async () => {
   await healthy.ask('resume')
   const measurement = new LatencyMeasurement({ healthy, attackers: politeAttackers })
-  latencies = await measurement.run({ factorMax: P99_FACTOR_MAX })
+  latencies = await measurement.run()
   await healthy.ask('pause')
   expect(measurement.failures).toEqual([])
   expect(latencies.filter(({ factor }) => !(factor <= P99_FACTOR_MAX))).toEqual([])
@@ -146,6 +152,10 @@ it(`bad requests multiply the p99 of a healthy client by at most ${P99_FACTOR_MA
 it.each(PROCESSES)('%s: at rest there are no more connections than at its start', async (name) => {
   await zone.expectDescriptorsAsBefore(name)
 })
+
+async function shown(grownMib: () => Promise<number>): Promise<string> {
+  return `${(await grownMib()).toFixed(0)} MiB more`
+}
 
 function nameOf({ door, cell }: CellPlace): string {
   return `${door.name}: ${cell.kind}`

@@ -6,7 +6,7 @@
  * machine's processors with them, and with none left the comparison would be of processors.
  * Windows with and without bad requests follow each other, so that what else the machine does meets
  * both, and medians of their 99th percentiles are compared. Slow callers outlast a window: they
- * have several in a row. Where a factor is above what is allowed, more windows decide.
+ * have several in a row.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AskedProcess } from './asked-process.ts'
@@ -16,8 +16,8 @@ import { ALL_DOORS } from './doors.ts'
 import type { HealthyOrder, HealthyReport } from './healthy-program.ts'
 
 const WINDOW_MS = 2_000
-const ROUNDS_MIN = 5
-const ROUNDS_MAX = 15
+/** As many whatever they show: who stops at a good result finds one. */
+const ROUNDS = 5
 /** Windows beside slow callers, of whom there are enough after the first ones. */
 const SLOW_WINDOWS = 9
 const SLOW_WINDOWS_SKIPPED = 3
@@ -55,10 +55,9 @@ export class LatencyMeasurement {
     this.#attackers = options.attackers
   }
 
-  /** Of each group; measured again while one is above `factorMax`, up to a limit. */
-  async run(options: { readonly factorMax: number }): Promise<readonly GroupLatency[]> {
+  async run(): Promise<readonly GroupLatency[]> {
     const groups = Map.groupBy(cellsOf(ALL_DOORS).entries(), ([, place]) => groupOf(place))
-    for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    for (let round = 0; round < ROUNDS; round += 1) {
       for (const [group, places] of groups) {
         this.#calmMs.push(await this.#window())
         await this.#measure(
@@ -67,8 +66,6 @@ export class LatencyMeasurement {
           round,
         )
       }
-      const isEnough = this.#results().every(({ factor }) => factor <= options.factorMax)
-      if (round + 1 >= ROUNDS_MIN && isEnough) break
     }
     return this.#results()
   }
@@ -76,7 +73,7 @@ export class LatencyMeasurement {
   async #measure(group: string, cells: readonly number[], round: number): Promise<void> {
     const isSlow = group === 'slow callers'
     // They take long, and one phase of them has as many windows as all rounds of others.
-    if (isSlow && round % ROUNDS_MIN !== 0) return
+    if (isSlow && round > 0) return
     const windowCount = isSlow ? SLOW_WINDOWS : 1
     const durationMs = windowCount * WINDOW_MS
     const attemptsPerSecond = rateOf(group)
