@@ -15,7 +15,9 @@ export async function callIndex<T>(
   const { signal, requestId } = request
   for (let calls = 1; ; calls += 1) {
     try {
-      return await call({ signal, requestId, timeoutMs: RPC_TIMEOUT_MS })
+      return await frontend.leftCalls.waitFor(signal, async (callSignal) => {
+        return await call({ signal: callSignal, requestId, timeoutMs: RPC_TIMEOUT_MS })
+      })
     } catch (error) {
       if (signal.aborted) throw toKuraError(signal.reason, 'cancelled')
       const isUnknown = isKuraError(error, 'unavailable', 'deadline-exceeded', 'shutting-down')

@@ -4,6 +4,7 @@ import type { BlockIndex, VolumeManager } from '@kura/proto'
 import type { RpcClientOf } from '@kura/rpc'
 import type { BlockClient } from '@kura/transport'
 import type { Admission } from './admission/admission.ts'
+import type { LeftCalls } from './left-calls.ts'
 import type { FrontendLoggers } from './logger.ts'
 import type { ZoneMaps } from './maps/zone-maps.ts'
 import type { FrontendMetrics } from './metrics.ts'
@@ -22,6 +23,7 @@ export interface FrontendContext {
   /** Gives buffers to the blocks under way. */
   readonly admission: Admission
   readonly maps: ZoneMaps
+  readonly leftCalls: LeftCalls
   readonly index: RpcClientOf<typeof BlockIndex>
   /** Any instance of the cell's volume manager. */
   readonly volumeManagerOf: (cellId: CellId) => RpcClientOf<typeof VolumeManager>

@@ -30,6 +30,7 @@ import type { FrontendConfig } from './config.ts'
 import type { FrontendContext } from './frontend-context.ts'
 import { GrpcDoor } from './grpc/grpc-door.ts'
 import { HttpDoor } from './http/http-door.ts'
+import { LeftCalls } from './left-calls.ts'
 import { DRAIN_MS_MAX } from './limits.ts'
 import { createLoggers, type FrontendLoggers } from './logger.ts'
 import { MapCache } from './maps/map-cache.ts'
@@ -220,6 +221,7 @@ export class Frontend implements Service {
       random: this.#random,
       admission: this.#admission,
       maps: this.#maps,
+      leftCalls: new LeftCalls(),
       index: clients.index,
       volumeManagerOf,
       nodes,

@@ -28,6 +28,8 @@ export const REPLICA_READ_TIMEOUT_MS = 4_000
 /** Calls of the block index for one step of one request, and the pause before the second. */
 export const INDEX_CALLS_MAX = 5
 export const INDEX_RETRY_MS = 50
+/** Calls inside the zone that run to their end though their callers have left; more are cancelled. */
+export const LEFT_CALLS_MAX = 1024
 /** Placement lookups ask a volume manager that may be dead: not for long. */
 export const PLACEMENT_TIMEOUT_MS = 2_000
 /** Failure reports under way; more are dropped, they are only evidence. */

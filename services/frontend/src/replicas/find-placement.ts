@@ -42,10 +42,10 @@ export async function askPlacement(
   const { bucketId, requestId, signal } = request
   try {
     const volumeManager = frontend.volumeManagerOf(cellOfBucket(bucketId))
-    const answer = await volumeManager.getPlacements(
-      { bucketIds: [BigInt(bucketId)] },
-      { timeoutMs: PLACEMENT_TIMEOUT_MS, requestId, signal },
-    )
+    const answer = await frontend.leftCalls.waitFor(signal, async (callSignal) => {
+      const options = { timeoutMs: PLACEMENT_TIMEOUT_MS, requestId, signal: callSignal }
+      return await volumeManager.getPlacements({ bucketIds: [BigInt(bucketId)] }, options)
+    })
     const disks = new Map(answer.disks.map(parseDiskEntry).map((disk) => [disk.diskUuid, disk]))
     const volume = answer.volumes.map(parseVolumeEntry).find((it) => it.bucketId === bucketId)
     return volume === undefined ? undefined : { volume, diskOf: (uuid) => disks.get(uuid) }

@@ -25,9 +25,17 @@ export class FakeIndex {
   lostAnswers = 0
   isDown = false
   confirmCount = 0
+  locateCount = 0
+  /** Calls of LocateBlock that ended before their answer. */
+  cancelledCount = 0
+  /** What each locate waits for. */
+  locateDelay: Promise<void> = Promise.resolve()
   #nowMs = 1_800_000_000_000
 
-  locate(request: LocateBlockRequest) {
+  async locate(request: LocateBlockRequest, signal: AbortSignal) {
+    this.locateCount += 1
+    signal.addEventListener('abort', () => (this.cancelledCount += 1))
+    await this.locateDelay
     this.#checkUp()
     const row = this.rows.get(hexOf(request.hash))
     const nowMs = this.#tick()

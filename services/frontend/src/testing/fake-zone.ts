@@ -123,7 +123,7 @@ export class FakeZone implements AsyncDisposable {
   async startControl(): Promise<void> {
     await this.#serve('block-index', '1', (server) =>
       server.add(BlockIndex, {
-        locateBlock: async (request) => await Promise.resolve(this.index.locate(request)),
+        locateBlock: async (request, context) => await this.index.locate(request, context.signal),
         confirmBlock: async (request) => await Promise.resolve(this.index.confirm(request)),
         recordBlock: async (request) => await Promise.resolve(this.index.record(request)),
         createGate: notHere,
