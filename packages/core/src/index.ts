@@ -70,3 +70,4 @@ export type {
   Volume,
   VolumeState,
 } from './volume.ts'
+export { yieldToLoop } from './yield-to-loop.ts'

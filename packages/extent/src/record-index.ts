@@ -3,9 +3,14 @@
  * zeros to a page. Read in place: an index of a quarter million records stays one buffer.
  */
 import { createHash } from 'node:crypto'
-import { hashFromBytes, hashToBytes, type BlockHash, type RecordSummary } from '@kura/core'
+import {
+  hashFromBytes,
+  hashToBytes,
+  yieldToLoop,
+  type BlockHash,
+  type RecordSummary,
+} from '@kura/core'
 import { readU64, roundUpToPage, writeU64 } from './format.ts'
-import { yieldToLoop } from './yield-to-loop.ts'
 
 export const INDEX_ENTRY_BYTES = 64
 

@@ -3,7 +3,7 @@
  * those of the record index in one growing buffer, with an open-addressed table of positions: about
  * 72 bytes a record, without an object each.
  */
-import { assert, hashToBytes, type BlockHash } from '@kura/core'
+import { assert, hashToBytes, yieldToLoop, type BlockHash } from '@kura/core'
 import {
   decodeIndexEntry,
   encodeIndexEntry,
@@ -12,7 +12,6 @@ import {
   RecordIndex,
   type RecordLocation,
 } from './record-index.ts'
-import { yieldToLoop } from './yield-to-loop.ts'
 
 const HASH_BYTES = 32
 const FIRST_CAPACITY = 64

@@ -28,7 +28,7 @@ export const REPLICA_READ_TIMEOUT_MS = 4_000
 /** Calls of the block index for one step of one request, and the pause before the second. */
 export const INDEX_CALLS_MAX = 5
 export const INDEX_RETRY_MS = 50
-/** Calls inside the zone that run to their end though their callers have left; more are cancelled. */
+/** Calls inside the zone that run on though their callers have left; more are cancelled. */
 export const LEFT_CALLS_MAX = 1024
 /** Placement lookups ask a volume manager that may be dead: not for long. */
 export const PLACEMENT_TIMEOUT_MS = 2_000
@@ -77,6 +77,8 @@ export const GRPC_CONNECTIONS_MAX = 1024
 export const GRPC_STREAMS_MAX = 128
 export const GRPC_WATCHES_MAX = 64
 export const GRPC_WATCHES_PER_CONNECTION_MAX = 8
+/** Calls, of all connections, that begin in one turn of the event loop. */
+export const GRPC_STARTS_PER_TURN_MAX = 16
 /** What a caller may send before anybody reads: for one call, and for its connection. */
 export const GRPC_STREAM_WINDOW_BYTES = 256 * KIB
 export const GRPC_CONNECTION_WINDOW_BYTES = GRPC_STREAMS_MAX * GRPC_STREAM_WINDOW_BYTES
@@ -85,10 +87,10 @@ export const GRPC_CLOSE_MS_MAX = 1_000
 /** The library refuses new calls of a connection that holds more, in MiB. */
 export const GRPC_SESSION_MEMORY_MIB = 48
 /**
- * Calls that a caller may cancel, at once and per second, before its connection is closed: each has
- * cost us the start of a call.
+ * Calls that a caller may cancel, at once and per second, before its connection is closed: all that
+ * it may have under way, and each has cost us a stream.
  */
-export const GRPC_CANCELS_AT_ONCE_MAX = 2 * GRPC_STREAMS_MAX
+export const GRPC_CANCELS_AT_ONCE_MAX = 128
 export const GRPC_CANCELS_PER_SECOND_MAX = 32
 /** A connection with so many malformed frames is closed. */
 export const GRPC_INVALID_FRAMES_MAX = 100

@@ -96,7 +96,7 @@ export async function answerCall(
     headers,
     clock,
     newRequestId: () => random.bytes(8).toString('hex'),
-    stopSignal: method?.isWatch === true ? stopSignal : NEVER,
+    stopSignal: method?.isWatch === true ? stopSignal : undefined,
   })
   const line: AuditLine = {
     door: 'grpc',
@@ -132,5 +132,3 @@ function refuseLargeHeaders(rawHeaders: readonly string[]): void {
     details: { sizeBytes, count },
   })
 }
-
-const NEVER = new AbortController().signal

@@ -20,6 +20,7 @@ import {
   HTTP_HEADERS_BYTES_MAX,
 } from '../limits.ts'
 import { answerCall, type CallAnswering } from './answer-call.ts'
+import { CallStarter } from './call-starter.ts'
 import { GrpcConnection } from './grpc-connection.ts'
 import { HealthService } from './health-over-grpc.ts'
 import { ServingStatus } from './serving-status.ts'
@@ -71,12 +72,13 @@ export class GrpcDoor {
     const stopping = new AbortController()
     const health = new HealthService({ clock, serving: new ServingStatus({ clock, isReady }) })
     const answering: CallAnswering = { frontend, health, stopSignal: stopping.signal }
+    const starter = new CallStarter()
     const server = createServer((socket) => {
       const session = performServerHandshake(socket, SESSION_OPTIONS)
       const connection = new GrpcConnection({ session, socket, clock })
       connections.add(connection)
       socket.once('close', () => connections.delete(connection))
-      answerCalls(connection, answering)
+      answerCalls(connection, { answering, starter })
     })
     server.maxConnections = GRPC_CONNECTIONS_MAX
     // A connection that could not be accepted, for want of descriptors, is no reason to die.
@@ -106,7 +108,10 @@ export class GrpcDoor {
   }
 }
 
-function answerCalls(connection: GrpcConnection, answering: CallAnswering): void {
+function answerCalls(
+  connection: GrpcConnection,
+  { answering, starter }: { readonly answering: CallAnswering; readonly starter: CallStarter },
+): void {
   const { session } = connection
   session.on('error', () => undefined)
   session.setLocalWindowSize(GRPC_CONNECTION_WINDOW_BYTES)
@@ -114,7 +119,10 @@ function answerCalls(connection: GrpcConnection, answering: CallAnswering): void
   session.on('stream', (stream, headers, _flags, rawHeaders) => {
     // A stream that breaks is closed, too, and that is where its call learns of it.
     stream.on('error', () => undefined)
-    // A rejection is a bug and is left unhandled on purpose: it ends the process.
-    void answerCall(answering, { connection, stream, headers, rawHeaders })
+    const start = (): void => {
+      // A rejection is a bug and is left unhandled on purpose: it ends the process.
+      void answerCall(answering, { connection, stream, headers, rawHeaders })
+    }
+    starter.add({ stream, start })
   })
 }

@@ -3,6 +3,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'nod
 import type { OutgoingHttpHeaders } from 'node:http'
 import { fromBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
 import { KuraError, type Clock } from '@kura/core'
+import { CALLER_LEFT } from '../caller-left.ts'
 import { clientKeyOf, type ClientKey } from '../admission/client-key.ts'
 import {
   GRPC_CALL_TIMEOUT_MS,
@@ -40,8 +41,8 @@ export class GrpcExchange {
     readonly headers: IncomingHttpHeaders
     readonly newRequestId: () => string
     readonly clock: Clock
-    /** Aborts with `shutting-down` when running calls have had their time. */
-    readonly stopSignal: AbortSignal
+    /** Of a call without an end of its own: aborts with `shutting-down`. */
+    readonly stopSignal?: AbortSignal | undefined
   }) {
     const { connection, stream, headers, clock } = options
     this.#stream = stream
@@ -53,7 +54,9 @@ export class GrpcExchange {
     })
     this.#headers = headers
     this.#clock = clock
-    this.signal = AbortSignal.any([this.#abort.signal, options.stopSignal])
+    const { signal } = this.#abort
+    this.signal =
+      options.stopSignal === undefined ? signal : AbortSignal.any([signal, options.stopSignal])
     this.reader = new MessageReader({ stream, clock, signal: this.signal })
     const given = headers[REQUEST_ID_KEY]
     const isSane = typeof given === 'string' && REQUEST_ID_PATTERN.test(given)
@@ -146,7 +149,7 @@ export class GrpcExchange {
 
   #leave(): void {
     this.#cancelTimer()
-    this.#abort.abort(new KuraError('cancelled', 'the caller went away'))
+    this.#abort.abort(CALLER_LEFT)
   }
 
   #headersOfAnswer(): OutgoingHttpHeaders {

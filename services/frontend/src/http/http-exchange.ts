@@ -1,6 +1,7 @@
 /** One HTTP request and its answer: id, signal, headers that every answer has, errors as JSON. */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { ERROR_CODES, KuraError, type BlockHash, type Clock } from '@kura/core'
+import { CALLER_LEFT } from '../caller-left.ts'
 import { clientKeyOf, type ClientKey } from '../admission/client-key.ts'
 import {
   HTTP_REQUEST_TIMEOUT_MS,
@@ -61,7 +62,7 @@ export class HttpExchange {
     // Also emitted after a complete answer, when nobody listens to the signal any more.
     options.response.once('close', () => {
       this.#cancelTimer()
-      abort.abort(new KuraError('cancelled', 'the caller went away'))
+      abort.abort(CALLER_LEFT)
     })
   }
 
