@@ -36,7 +36,8 @@ it('a call that is reset with its header begins no work', async () => {
   }
   expect(await caller.call('Stat', question)).toMatchObject({ code: 'not-found' })
   expect(zone.index.locateCount).toBe(2)
-  const begun = /kura_frontend_requests_total\{door="grpc",operation="statBlock",code="(.*)"\} (\d+)/g
+  const begun =
+    /kura_frontend_requests_total\{door="grpc",operation="statBlock",code="(.*)"\} (\d+)/g
   const counts = async () =>
     [...(await zone.metrics()).matchAll(begun)].map(([, code, count]) => [code, Number(count)])
   await expect.poll(counts, PATIENCE).toContainEqual(['not-found', 2])
