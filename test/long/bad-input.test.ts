@@ -4,16 +4,18 @@
  * Goal: whatever strangers send, and how often: the answer is a typed error or the end of the
  * connection, nothing is stored, nothing stays behind, and others hardly notice.
  *
- * Method: good traffic touches every buffer first, until memory is level. Then each kind in turn
- * sends its thousand, several at a time, as fast as it is answered; those that try the server's
- * patience, for which they only wait, do so beside the others and each other. A healthy client puts
- * and gets all the time. Then it pauses, and the processes must hold what they held before. At last
- * its latency is compared with and without bad requests. A table of all of it is printed.
+ * Method: good traffic touches every buffer first, until memory is level. Then the kinds send their
+ * thousands, a few kinds at a time, as fast as they are answered; those that try the server's
+ * patience, for which they only wait, do so beside the others and each other. Those that hold
+ * buffers meanwhile come last: beside them everybody else would be told to come back. A healthy
+ * client puts and gets all the time. Then it pauses, and the processes must hold what they held
+ * before. At last its latency is compared with and without bad requests, at the rates of
+ * `measure-latencies.ts`. A table of all of it is printed.
  * `test/scenarios` has the same kinds, one by one.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { MIB } from '@kura/core'
-import { AskedProcess } from '../support/bad-input/asked-process.ts'
+import { AskedProcess } from '../support/asked-process.ts'
 import { BlocksOfKind, cellsOf, type CellPlace } from '../support/bad-input/attempts.ts'
 import type { Answers } from '../support/bad-input/attack-program.ts'
 import { BadInputZone } from '../support/bad-input/bad-input-zone.ts'
@@ -34,13 +36,15 @@ const P99_FACTOR_MAX = 2
 const CALM_MS = 60_000
 /** Of a thousand, some must end in the first way; of a handful, all may end in another. */
 const FIRST_SEEN_FROM = 10
+const KINDS_AT_ONCE = 3
 /** As a niceness: strangers have machines of their own. */
 const LEAST_PRIORITY = '19'
 const PROCESSES = ['frontend', 'storage-node'] as const
 
 const places = cellsOf(ALL_DOORS)
-const slowCells = [...places.keys()].filter((at) => places[at]?.cell.isSlow === true)
-const quickCells = [...places.keys()].filter((at) => places[at]?.cell.isSlow !== true)
+const holdingCells = cellsWhere(({ cell }) => cell.holdsBuffer === true)
+const waitingCells = cellsWhere(({ cell }) => cell.isSlow === true && cell.holdsBuffer !== true)
+const quickCells = cellsWhere(({ cell }) => cell.isSlow !== true)
 
 const opened = new AsyncDisposableStack()
 let zone: BadInputZone
@@ -51,6 +55,7 @@ let politeAttackers: Attackers
 const answersOf = new Map<CellPlace, Readonly<Record<string, number>>>()
 /** Of the process that a kind is for, behind its thousand. */
 const residentMibOf = new Map<CellPlace, number>()
+const secondsOf = new Map<CellPlace, number>()
 let latencies: readonly GroupLatency[] = []
 
 beforeAll(async () => {
@@ -58,10 +63,12 @@ beforeAll(async () => {
   await warmUp(zone)
   const { pocket, block } = zone.target.endpoints
   const target = JSON.stringify(zone.target)
-  healthy = opened.use(new AskedProcess('healthy-program.ts', [pocket, block]))
-  attackers = opened.use(new AskedProcess('attack-program.ts', [target, '0']))
-  slowAttackers = opened.use(new AskedProcess('attack-program.ts', [target, '0']))
-  politeAttackers = opened.use(new AskedProcess('attack-program.ts', [target, LEAST_PRIORITY]))
+  healthy = opened.use(new AskedProcess('bad-input/healthy-program.ts', [pocket, block]))
+  attackers = opened.use(new AskedProcess('bad-input/attack-program.ts', [target, '0']))
+  slowAttackers = opened.use(new AskedProcess('bad-input/attack-program.ts', [target, '0']))
+  politeAttackers = opened.use(
+    new AskedProcess('bad-input/attack-program.ts', [target, LEAST_PRIORITY]),
+  )
   await zone.noteBefore()
 })
 
@@ -69,6 +76,19 @@ afterAll(async () => {
   printTable()
   await opened.disposeAsync()
 })
+
+function cellsWhere(isWanted: (place: CellPlace) => boolean): readonly number[] {
+  return [...places.entries()].filter(([, place]) => isWanted(place)).map(([at]) => at)
+}
+
+async function sendThousands(from: Attackers, cells: readonly number[]): Promise<void> {
+  const startedAtMs = performance.now()
+  await takeAnswers(await from.ask({ kind: 'count', cells, requests: REQUESTS }))
+  for (const at of cells) {
+    const place = places[at]
+    if (place !== undefined) secondsOf.set(place, (performance.now() - startedAtMs) / 1_000)
+  }
+}
 
 async function takeAnswers(answers: Answers): Promise<void> {
   for (const [at, ofCell] of Object.entries(answers)) {
@@ -94,11 +114,12 @@ function unexpectedOf({ cell }: CellPlace, answers: Readonly<Record<string, numb
 
 it(`${REQUESTS} bad requests of each of ${places.length} kinds end as they must`, async () => {
   await healthy.ask('resume')
-  const slow = slowAttackers.ask({ kind: 'count', cells: slowCells, requests: REQUESTS })
-  for (const at of quickCells) {
-    await takeAnswers(await attackers.ask({ kind: 'count', cells: [at], requests: REQUESTS }))
+  const waiting = sendThousands(slowAttackers, waitingCells)
+  for (let at = 0; at < quickCells.length; at += KINDS_AT_ONCE) {
+    await sendThousands(attackers, quickCells.slice(at, at + KINDS_AT_ONCE))
   }
-  await takeAnswers(await slow)
+  await waiting
+  await sendThousands(slowAttackers, holdingCells)
   const { failures, count, p99Ms } = await healthy.ask('report')
   process.stdout.write(`healthy client meanwhile: p99 ${p99Ms.toFixed(1)} ms of ${count}\n`)
   await healthy.ask('pause')
@@ -170,13 +191,16 @@ function printTable(): void {
     const requests = attempts * (place.cell.requestsEach ?? 1)
     const factor = factors.get(groupOf(place))?.toFixed(2) ?? '–'
     const mib = residentMibOf.get(place)?.toFixed(0) ?? '–'
-    return `${nameOf(place)} | ${requests} | ${said.join(', ')} | ${mib} MiB | ${factor}`
+    const seconds = secondsOf.get(place)?.toFixed(1) ?? '–'
+    const figures = [`${requests}`, said.join(', '), `${seconds} s`, `${mib} MiB`, factor]
+    return [nameOf(place), ...figures].join(' | ')
   })
   const groups = latencies.map(
-    ({ group, attemptsPerSecond, p99Ms, calmP99Ms, factor }) =>
+    ({ group, attemptsPerSecond, p99Ms, calmP99Ms, factor, factors }) =>
       `${group}, ${attemptsPerSecond}/s: p99 ${p99Ms.toFixed(1)} ms, ` +
-      `calm ${calmP99Ms.toFixed(1)} ms, factor ${factor.toFixed(2)}`,
+      `calm ${calmP99Ms.toFixed(1)} ms, factor ${factor.toFixed(2)} ` +
+      `of ${factors.map((each) => each.toFixed(2)).join(' ')}`,
   )
-  const heading = 'kind | requests | answers | RSS | p99 with / without'
+  const heading = 'kind | requests | answers | time | RSS | p99 with / without'
   process.stdout.write(`${[heading, ...rows, ...groups].join('\n')}\n`)
 }

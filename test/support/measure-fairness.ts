@@ -2,7 +2,7 @@
 import type { LocalZone } from '@kura/local'
 import { expect } from 'vitest'
 import type { FairnessPlan, FairnessReport } from './fairness-program.ts'
-import { storedOf, type LoadCounts } from './http-load.ts'
+import { storedBy } from './http-load.ts'
 import { runProgram } from './run-program.ts'
 
 export async function measureFairness(
@@ -18,15 +18,17 @@ export async function measureFairness(
 
 /** By client, without the greedy one. */
 export function keptShares({ whenEqual, besideGreedy }: FairnessReport): number[] {
-  return besideGreedy.slice(1).map((counts, index) => {
-    return storedOf(counts) / storedOf(whenEqual[index + 1] ?? {})
-  })
+  const clients = [...(whenEqual[0]?.keys() ?? [])]
+  return clients
+    .slice(1)
+    .map((client) => storedBy(client, besideGreedy) / storedBy(client, whenEqual))
 }
 
 /** Who asks for too much is who is told so. */
 export function expectRefusalsOfGreedy({ besideGreedy }: FairnessReport): void {
-  const tooMany = besideGreedy.map((counts: LoadCounts) => counts['429'] ?? 0)
-  const [ofGreedy = 0, ...ofOthers] = tooMany
+  const refusals = (client: number): number =>
+    besideGreedy.reduce((sum, counts) => sum + (counts[client]?.['429'] ?? 0), 0)
+  const [ofGreedy = 0, ...ofOthers] = [...(besideGreedy[0]?.keys() ?? [])].map(refusals)
   expect(ofGreedy).toBeGreaterThan(0)
   expect(Math.max(...ofOthers)).toBeLessThan(ofGreedy / 10)
 }

@@ -15,7 +15,7 @@ const QUICK_PARALLELISM = 16
 /** Of a kind whose callers only wait; all of a door are below the connections that it takes. */
 const SLOW_PARALLELISM = 250
 /** Of a kind that holds buffers: far more than it finds, so that some are refused. */
-const HOLDING_PARALLELISM = 24
+const HOLDING_PARALLELISM = 48
 
 /** Answers and how often each came, by the place of a cell in the table. */
 export type Answers = Readonly<Record<number, Readonly<Record<string, number>>>>

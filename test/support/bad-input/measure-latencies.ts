@@ -4,12 +4,13 @@
  * The healthy client asks at a steady rate from a process of its own; so do those who send bad
  * requests, at a bounded rate and with the lowest priority: zone and measurement share this
  * machine's processors with them, and with none left the comparison would be of processors.
- * Windows with and without bad requests follow each other, so that what else the machine does meets
- * both, and medians of their 99th percentiles are compared. Slow callers outlast a window: they
- * have several in a row.
+ * Calm windows and windows with bad requests take turns, so that what else the machine does meets
+ * both. Each window is compared with the calm ones before and behind it, and the median of a group
+ * counts. Where those two differ much something else disturbed the machine in between, whatever
+ * the bad requests did: such a round is left out, and another one made.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AskedProcess } from './asked-process.ts'
+import type { AskedProcess } from '../asked-process.ts'
 import { cellsOf, type CellPlace } from './attempts.ts'
 import type { Answers, AttackOrder } from './attack-program.ts'
 import { ALL_DOORS } from './doors.ts'
@@ -18,37 +19,54 @@ import type { HealthyOrder, HealthyReport } from './healthy-program.ts'
 const WINDOW_MS = 2_000
 /** As many whatever they show: who stops at a good result finds one. */
 const ROUNDS = 5
-/** Windows beside slow callers, of whom there are enough after the first ones. */
-const SLOW_WINDOWS = 9
-const SLOW_WINDOWS_SKIPPED = 3
-const REQUESTS_PER_SECOND = 100
-const SLOW_CALLERS_PER_SECOND = 40
-/** Of some 2,000 frames each. */
-const FLOODS_PER_SECOND = 5
+const ROUNDS_MAX = 10
+/** Of the longer of two calm p99s, in a round that was not disturbed. */
+const CALM_FACTOR_MAX = 2
 
 export type Attackers = AskedProcess<AttackOrder, Answers>
 export type Healthy = AskedProcess<HealthyOrder, HealthyReport>
 
+/** Kinds that are measured together. */
+export type LatencyGroup = keyof typeof GROUPS
+
+const GROUPS = {
+  /** By turns of all kinds, each on a connection of its own. */
+  requests: { attemptsPerSecond: 200, windows: 1, skippedWindows: 0 },
+  /** Connections with some 2,000 frames each, which come at once. */
+  floods: { attemptsPerSecond: 2, windows: 1, skippedWindows: 0 },
+  /**
+   * Each stays for seconds, and asks for up to four blocks of 4 MiB: twice as many hold all buffers
+   * of the frontend. After the first windows there are as many as there will be.
+   */
+  'slow callers': { attemptsPerSecond: 5, windows: 6, skippedWindows: 3 },
+} as const
+
 export interface GroupLatency {
-  readonly group: string
+  readonly group: LatencyGroup
   readonly attemptsPerSecond: number
+  /** Medians over the rounds. */
   readonly p99Ms: number
   readonly calmP99Ms: number
   readonly factor: number
+  /** Of the rounds, those that were disturbed left out unless too many were. */
+  readonly factors: readonly number[]
 }
 
-/** Kinds that are measured together. */
-export function groupOf({ door, cell }: CellPlace): string {
+interface Round {
+  readonly p99Ms: number
+  readonly calmP99Ms: number
+  readonly isDisturbed: boolean
+}
+
+export function groupOf({ cell }: CellPlace): LatencyGroup {
   if (cell.isSlow === true) return 'slow callers'
-  return cell.requestsEach === undefined ? `${door.name} requests` : `${door.name} floods`
+  return cell.requestsEach === undefined ? 'requests' : 'floods'
 }
 
 export class LatencyMeasurement {
   readonly failures: string[] = []
   readonly #healthy: Healthy
   readonly #attackers: Attackers
-  readonly #badMs = new Map<string, number[]>()
-  readonly #calmMs: number[] = []
 
   constructor(options: { readonly healthy: Healthy; readonly attackers: Attackers }) {
     this.#healthy = options.healthy
@@ -57,36 +75,42 @@ export class LatencyMeasurement {
 
   async run(): Promise<readonly GroupLatency[]> {
     const groups = Map.groupBy(cellsOf(ALL_DOORS).entries(), ([, place]) => groupOf(place))
-    for (let round = 0; round < ROUNDS; round += 1) {
-      for (const [group, places] of groups) {
-        this.#calmMs.push(await this.#window())
-        await this.#measure(
-          group,
-          places.map(([cellIndex]) => cellIndex),
-          round,
-        )
-      }
+    const latencies: GroupLatency[] = []
+    for (const [group, places] of groups) {
+      const cells = places.map(([cellIndex]) => cellIndex)
+      latencies.push(summaryOf(group, await this.#measure(group, cells)))
     }
-    return this.#results()
+    return latencies
   }
 
-  async #measure(group: string, cells: readonly number[], round: number): Promise<void> {
-    const isSlow = group === 'slow callers'
-    // They take long, and one phase of them has as many windows as all rounds of others.
-    if (isSlow && round > 0) return
-    const windowCount = isSlow ? SLOW_WINDOWS : 1
-    const durationMs = windowCount * WINDOW_MS
-    const attemptsPerSecond = rateOf(group)
-    const attack = this.#attackers.ask({ kind: 'rate', cells, attemptsPerSecond, durationMs })
-    const windows = this.#badMs.get(group) ?? []
-    for (let index = 0; index < windowCount; index += 1) {
-      const p99Ms = await this.#window()
-      if (!isSlow || index >= SLOW_WINDOWS_SKIPPED) windows.push(p99Ms)
+  async #measure(group: LatencyGroup, cells: readonly number[]): Promise<readonly Round[]> {
+    const rounds: Round[] = []
+    let beforeMs = await this.#window()
+    const isEnough = (): boolean =>
+      rounds.filter(({ isDisturbed }) => !isDisturbed).length >= ROUNDS ||
+      rounds.length >= ROUNDS_MAX
+    while (!isEnough()) {
+      const badMs = await this.#windowsBeside(group, cells)
+      const behindMs = await this.#window()
+      const calms = [beforeMs, behindMs]
+      const isDisturbed = Math.max(...calms) > CALM_FACTOR_MAX * Math.min(...calms)
+      const calmP99Ms = (beforeMs + behindMs) / 2
+      rounds.push(...badMs.map((p99Ms) => ({ p99Ms, calmP99Ms, isDisturbed })))
+      beforeMs = behindMs
     }
-    this.#badMs.set(group, windows)
+    return rounds
+  }
+
+  /** One attack; when it resolves, nothing of it is left. */
+  async #windowsBeside(group: LatencyGroup, cells: readonly number[]): Promise<readonly number[]> {
+    const { attemptsPerSecond, windows, skippedWindows } = GROUPS[group]
+    const durationMs = windows * WINDOW_MS
+    const attack = this.#attackers.ask({ kind: 'rate', cells, attemptsPerSecond, durationMs })
+    await sleep(skippedWindows * WINDOW_MS)
+    const p99sMs: number[] = []
+    for (let at = skippedWindows; at < windows; at += 1) p99sMs.push(await this.#window())
     await attack
-    // What ended late is no part of the next window.
-    await this.#healthy.ask('report')
+    return p99sMs
   }
 
   async #window(): Promise<number> {
@@ -96,20 +120,20 @@ export class LatencyMeasurement {
     this.failures.push(...failures)
     return p99Ms
   }
-
-  #results(): readonly GroupLatency[] {
-    const calmP99Ms = medianOf(this.#calmMs)
-    return [...this.#badMs].map(([group, windows]) => {
-      const p99Ms = medianOf(windows)
-      const attemptsPerSecond = rateOf(group)
-      return { group, attemptsPerSecond, p99Ms, calmP99Ms, factor: p99Ms / calmP99Ms }
-    })
-  }
 }
 
-function rateOf(group: string): number {
-  if (group === 'slow callers') return SLOW_CALLERS_PER_SECOND
-  return group.endsWith('floods') ? FLOODS_PER_SECOND : REQUESTS_PER_SECOND
+function summaryOf(group: LatencyGroup, all: readonly Round[]): GroupLatency {
+  const undisturbed = all.filter(({ isDisturbed }) => !isDisturbed)
+  const rounds = undisturbed.length >= ROUNDS ? undisturbed : all
+  const factors = rounds.map(({ p99Ms, calmP99Ms }) => p99Ms / calmP99Ms)
+  return {
+    group,
+    attemptsPerSecond: GROUPS[group].attemptsPerSecond,
+    p99Ms: medianOf(rounds.map(({ p99Ms }) => p99Ms)),
+    calmP99Ms: medianOf(rounds.map(({ calmP99Ms }) => calmP99Ms)),
+    factor: medianOf(factors),
+    factors,
+  }
 }
 
 function medianOf(values: readonly number[]): number {

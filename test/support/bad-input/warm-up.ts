@@ -1,16 +1,22 @@
 /**
  * Good traffic through every door until the memory of the processes is level. Memory of a buffer
  * counts from its first use on, and the code of each path is compiled when it is used: what bad
- * requests add to that is what is looked for.
+ * requests add to that is what is looked for. How many buffers good traffic fills at once is a
+ * matter of the machine's speed; so all of them are filled by uploads that stop before their ends.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BLOCK_SIZE_BYTES_MAX, KIB, MIB } from '@kura/core'
+import { makeBlock } from '../blocks.ts'
 import { DOORS, PutCaller } from '../put-caller.ts'
 import type { BadInputZone } from './bad-input-zone.ts'
+import { frame, frontendHello, writeMessage } from './frames.ts'
 import { readHoldings } from './holdings.ts'
+import { putHead } from './http-caller.ts'
+import { RawCaller } from './raw-caller.ts'
 
 /** More at once than there are buffers. */
 const PARALLELISM = 36
+const { bytes: UNFINISHED, hash: UNFINISHED_HASH } = makeBlock('warm up', BLOCK_SIZE_BYTES_MAX)
 const LARGE_ROUNDS = 2
 const CLIENTS = 3
 const SMALL_BYTES = 20 * KIB
@@ -31,6 +37,7 @@ export async function warmUp(zone: BadInputZone): Promise<void> {
   for (let round = 0; round < ROUNDS_MAX && levelRounds < LEVEL_ROUNDS; round += 1) {
     await putThroughAll(zone, SMALL_BYTES)
     await getLargeBlocks(zone)
+    await fillBuffers(zone)
     const bytes = await residentBytes(zone)
     levelRounds = bytes > mostBytes + MIB ? 0 : levelRounds + 1
     mostBytes = Math.max(mostBytes, bytes)
@@ -45,6 +52,26 @@ async function putThroughAll(zone: BadInputZone, sizeBytes: number): Promise<voi
   })
   await Promise.all(puts)
   caller.close()
+}
+
+/** Uploads that never end, as many at once as find a buffer. */
+async function fillBuffers({ target }: BadInputZone): Promise<void> {
+  const { endpoints, node, extent } = target
+  const write = frame(writeMessage(extent, BLOCK_SIZE_BYTES_MAX), BLOCK_SIZE_BYTES_MAX)
+  const toNode = Buffer.concat([frontendHello(extent), write])
+  const toFrontend = Buffer.from(putHead(UNFINISHED_HASH, BLOCK_SIZE_BYTES_MAX))
+  await holdUploads(node, toNode)
+  await holdUploads(endpoints.http, toFrontend)
+}
+
+async function holdUploads(address: string, start: Buffer): Promise<void> {
+  const callers = Array.from({ length: PARALLELISM }, () => new RawCaller(address))
+  const uploads = callers.map(async (caller) => {
+    await caller.write(start)
+    await caller.write(UNFINISHED.subarray(0, -1))
+  })
+  await Promise.all(uploads)
+  for (const caller of callers) caller[Symbol.dispose]()
 }
 
 /** A client has fewer connections than there are buffers. */

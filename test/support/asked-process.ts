@@ -6,7 +6,7 @@ export class AskedProcess<Order extends Serializable, Report> implements AsyncDi
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown>
 
-  /** `program` is a file beside this one. */
+  /** `program` is a file of this folder. */
   constructor(program: string, args: readonly string[]) {
     const path = new URL(program, import.meta.url).pathname
     this.#child = fork(path, [...args], { execArgv: ['--conditions=source'] })
