@@ -19,6 +19,7 @@ import { AskedProcess } from '../support/asked-process.ts'
 import { BlocksOfKind, cellsOf, type CellPlace } from '../support/bad-input/attempts.ts'
 import type { Answers } from '../support/bad-input/attack-program.ts'
 import { BadInputZone } from '../support/bad-input/bad-input-zone.ts'
+import { CUT } from '../support/bad-input/cell.ts'
 import { ALL_DOORS } from '../support/bad-input/doors.ts'
 import { readHoldings } from '../support/bad-input/holdings.ts'
 import {
@@ -36,6 +37,8 @@ const P99_FACTOR_MAX = 2
 const CALM_MS = 60_000
 /** Of a thousand, some must end in the first way; of a handful, all may end in another. */
 const FIRST_SEEN_FROM = 10
+/** Of those that send on behind their answer. */
+const CUT_SHARE_MAX = 0.05
 const KINDS_AT_ONCE = 3
 /** As a niceness: strangers have machines of their own. */
 const LEAST_PRIORITY = '19'
@@ -101,9 +104,12 @@ async function takeAnswers(answers: Answers): Promise<void> {
 }
 
 function unexpectedOf({ cell }: CellPlace, answers: Readonly<Record<string, number>>) {
-  const unexpected = Object.entries(answers).filter(([answer]) => !cell.answers.includes(answer))
   const [first = ''] = cell.answers
   const count = Object.values(answers).reduce((sum, each) => sum + each, 0)
+  const cutsMax = cell.sendsOn === true ? count * CUT_SHARE_MAX : 0
+  const unexpected = Object.entries(answers).filter(([answer, times]) => {
+    return !cell.answers.includes(answer) && !(answer === CUT && times <= cutsMax)
+  })
   const isFirstMissing = count >= FIRST_SEEN_FROM && answers[first] === undefined
   return [
     ...unexpected.map(([answer, times]) => `${times}× ${answer}`),

@@ -31,6 +31,12 @@ export interface BadInputCell {
   readonly send: (address: string, attempt: Attempt) => Promise<string>
   /** Every way in which it may end; of a slow kind, some end in the first of them. */
   readonly answers: readonly string[]
+  /**
+   * Sends on behind the answer. Where its bytes stand still for longer than the server waits, as on
+   * a machine that has too much to do, the connection is reset and the answer lost: of a thousand
+   * few may be cut.
+   */
+  readonly sendsOn?: boolean
   /** Slow ones try the patience of the server; they run beside each other. */
   readonly isSlow?: boolean
   /** Each request holds a buffer until the server's patience ends: only so many find one. */

@@ -122,8 +122,8 @@ const requests: readonly BadInputCell[] = [
   },
   {
     kind: '100,000 headers',
-    // A caller whose bytes stand still for long is not waited for; the answer may be lost with it.
-    answers: ['431 headers-too-large', CUT],
+    answers: ['431 headers-too-large'],
+    sendsOn: true,
     send: async (address) => await sendToEnd(address, [MANY_HEADERS]),
   },
   {
@@ -180,6 +180,7 @@ const slow: readonly BadInputCell[] = [
   {
     kind: 'a refusal that is read late',
     isSlow: true,
+    sendsOn: true,
     answers: ['413 block-too-large'],
     send: async (address, { block }) => {
       using caller = new RawCaller(address)

@@ -96,6 +96,7 @@ const bodies: readonly BadInputCell[] = [
   {
     kind: 'an endless body',
     answers: [VIOLATION],
+    sendsOn: true,
     send: async (address, attempt) => {
       const start = writeStart(attempt, BLOCK_SIZE_BYTES_MAX)
       return await sendEndless(address, Buffer.concat([frontendHello(attempt.extent), start]))
