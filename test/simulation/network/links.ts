@@ -12,7 +12,7 @@ export interface LinkEffect {
   readonly from: string
   readonly to: string
   readonly effect: LinkEffectKind
-  /** A probability of `loss`, `duplicate` and `reorder`; milliseconds of `delay`; a factor of `slow`. */
+  /** A probability of `loss`, `duplicate`, `reorder`; milliseconds of `delay`; factor of `slow`. */
   readonly amount: number
 }
 
