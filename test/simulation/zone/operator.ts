@@ -62,7 +62,7 @@ export class Operator {
     this.#status = status
     this.#seenAtMs = this.#clock.monotonicMs()
     await this.#answerDisks(status)
-    await this.#answerDeadNodes(status)
+    await this.#answerDeadNodes()
   }
 
   /** A suspect disk is read whole; what fails that is replaced. */
@@ -86,12 +86,11 @@ export class Operator {
   }
 
   /** A node whose disk cannot be used at all has told nobody but its own log. */
-  async #answerDeadNodes(status: CellStatus): Promise<void> {
+  async #answerDeadNodes(): Promise<void> {
     for (const node of this.#zone.nodesWithUselessDisks()) {
       await this.#zone.replaceDisk(node)
       this.#count('replaced')
     }
-    void status
   }
 
   #isReplaced({ disks }: CellStatus, osdId: number): boolean {
