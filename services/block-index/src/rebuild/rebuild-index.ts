@@ -17,6 +17,7 @@ import {
   type Random,
 } from '@kura/core'
 import { DatabaseReplacement, readBackup } from '@kura/database'
+import { grpcNetwork, type RpcNetwork } from '@kura/rpc'
 import type { BlockIndexConfig } from '../config.ts'
 import { databaseIdentity, databasePath, MIGRATIONS } from '../store/schema.ts'
 import { readCell, settleCell, type CellContents, type SettledVolume } from './cell-contents.ts'
@@ -34,6 +35,8 @@ export interface RebuildIndexOptions {
   readonly coordinator: Coordinator
   readonly clock: Clock
   readonly random: Random
+  /** Default: gRPC. */
+  readonly rpc?: RpcNetwork | undefined
   readonly signal: AbortSignal
   /** Takes lines of progress. */
   readonly tell: (line: string) => void
@@ -73,12 +76,12 @@ export interface RebuildIndexReceipt {
  * is not to be left out; then everything is as it was. Durable, where applied: the new index.
  */
 export async function rebuildIndex(options: RebuildIndexOptions): Promise<RebuildIndexReceipt> {
-  const { config, coordinator, clock, random, signal, from } = options
+  const { config, coordinator, clock, random, rpc = grpcNetwork, signal, from } = options
   const expected = databaseIdentity(config)
   const path = databasePath(config.dataDir)
   using replacement = DatabaseReplacement.begin({ path, expected, migrations: MIGRATIONS, random })
   const { pocket, zone } = config
-  using peers = new ZonePeers({ pocket, zone, coordinator, clock, signal })
+  using peers = new ZonePeers({ pocket, zone, coordinator, clock, rpc, signal })
   await peers.refuseRunningIndex()
   const backup = from === undefined ? undefined : await readBackup(from, expected)
   const cells = await readCells(peers, options)

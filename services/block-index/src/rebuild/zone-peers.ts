@@ -14,7 +14,7 @@ import {
 } from '@kura/core'
 import { AddressBook } from '@kura/coordination'
 import { BlockIndex, StorageNode, VolumeManager, ZoneMaster } from '@kura/proto'
-import { createRpcClient, type ProcessIdentity, type RpcClientOf } from '@kura/rpc'
+import { type ProcessIdentity, type RpcClientOf, type RpcNetwork } from '@kura/rpc'
 
 /** A call is tried this often while its service restarts or changes its leader. */
 const ATTEMPTS_MAX = 10
@@ -27,6 +27,7 @@ export interface ZonePeersOptions {
   readonly zone: ZoneId
   readonly coordinator: Coordinator
   readonly clock: Clock
+  readonly rpc: RpcNetwork
   readonly signal: AbortSignal
 }
 
@@ -35,6 +36,7 @@ export class ZonePeers implements Disposable {
   readonly #identity: ProcessIdentity
   readonly #coordinator: Coordinator
   readonly #clock: Clock
+  readonly #rpc: RpcNetwork
   readonly #addressBook: AddressBook
   readonly #clients = new Map<string, { close(): void }>()
 
@@ -44,6 +46,7 @@ export class ZonePeers implements Disposable {
     this.#identity = { pocket, zone, kind: 'cli', id: 'rebuild' }
     this.#coordinator = coordinator
     this.#clock = clock
+    this.#rpc = options.rpc
     this.#addressBook = new AddressBook({ coordinator, clock })
   }
 
@@ -75,7 +78,7 @@ export class ZonePeers implements Disposable {
 
   volumeManager(cellId: CellId): RpcClientOf<typeof VolumeManager> {
     return this.#client(`volume-manager ${cellId}`, () =>
-      createRpcClient(VolumeManager, {
+      this.#rpc.createClient(VolumeManager, {
         identity: this.#identity,
         resolve: this.#addressBook.resolver('volume-manager', `${cellId}-*`, 'rpc'),
       }),
@@ -88,7 +91,7 @@ export class ZonePeers implements Disposable {
   }): RpcClientOf<typeof StorageNode> {
     const id = `${node.cellId}-${node.osdId}`
     return this.#client(`storage-node ${id}`, () =>
-      createRpcClient(StorageNode, {
+      this.#rpc.createClient(StorageNode, {
         identity: this.#identity,
         resolve: this.#addressBook.resolver('storage-node', id, 'rpc'),
       }),
@@ -119,7 +122,7 @@ export class ZonePeers implements Disposable {
   /** The registry may know a cell whose processes are all away. */
   async #registeredCells(): Promise<readonly number[]> {
     const master = this.#client('zone-master', () =>
-      createRpcClient(ZoneMaster, {
+      this.#rpc.createClient(ZoneMaster, {
         identity: this.#identity,
         resolve: this.#addressBook.resolver('zone-master', undefined, 'rpc'),
       }),
@@ -135,7 +138,7 @@ export class ZonePeers implements Disposable {
 
   #blockIndex(): RpcClientOf<typeof BlockIndex> {
     return this.#client('block-index', () =>
-      createRpcClient(BlockIndex, {
+      this.#rpc.createClient(BlockIndex, {
         identity: this.#identity,
         resolve: this.#addressBook.resolver('block-index', undefined, 'rpc'),
       }),
