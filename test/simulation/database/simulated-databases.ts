@@ -68,6 +68,14 @@ export class SimulatedDatabases {
     this.#stored.set(path, this.#store(image))
   }
 
+  /** Its disk is gone. REQUIRES: no living process has the database open. */
+  lose(path: string): void {
+    const stored = this.#stored.get(path)
+    assert(stored?.isHeld !== true, 'a database is lost while no process has it open')
+    stored?.discard()
+    this.#stored.delete(path)
+  }
+
   /** How often a commit was failed, by SQLite's code. */
   counts(): Readonly<Record<string, number>> {
     return { ...this.#counts }

@@ -113,6 +113,38 @@ it('a paused process finds everything that met it, in its order, when it goes on
   expect(seen).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
 })
 
+it('a held process finds everything that met it, in its order, when it is let go', async () => {
+  const kernel = makeKernel()
+  const scope = kernel.newScope('a')
+  const seen: number[] = []
+  for (let due = 1; due <= 20; due += 1) kernel.schedule(scope, due, () => seen.push(due))
+  kernel.schedule(kernel.world, 4.5, () => {
+    const release = kernel.hold(scope)
+    kernel.schedule(kernel.world, 12, () => {
+      expect(seen).toEqual([1, 2, 3, 4])
+      release()
+      release()
+    })
+    kernel.schedule(kernel.world, 12.1, () => expect(seen).toHaveLength(16))
+  })
+  await kernel.run(never)
+  expect(seen).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
+})
+
+it('a process that ends while it is held does nothing more', async () => {
+  const kernel = makeKernel()
+  const scope = kernel.newScope('a')
+  let count = 0
+  kernel.schedule(scope, 5, () => (count += 1))
+  const release = kernel.hold(scope)
+  kernel.schedule(kernel.world, 10, () => {
+    scope.end()
+    release()
+  })
+  await kernel.run(never)
+  expect(count).toBe(0)
+})
+
 it('every error that nobody handled is told with the process it is of', async () => {
   const kernel = makeKernel()
   const bugs: string[] = []

@@ -37,6 +37,8 @@ export class Kernel {
   readonly #ties: Random
   readonly #trace: Trace
   readonly #incarnations = new Map<string, number>()
+  /** Events that met a process which is held. */
+  readonly #held = new Map<ProcessScope, Event[]>()
   #bugListener: BugListener | undefined
   #unheard: Error | undefined
   #current: ProcessScope
@@ -95,6 +97,22 @@ export class Kernel {
     this.#heap.push(event)
     return () => {
       event.callback = undefined
+    }
+  }
+
+  /**
+   * The events of a process wait until the answer is called, however long that is. What its event
+   * of this moment still does is done.
+   */
+  hold(scope: ProcessScope): () => void {
+    const held: Event[] = []
+    this.#held.set(scope, held)
+    scope.pauseUntil(Infinity)
+    return () => {
+      if (this.#held.get(scope) !== held) return
+      this.#held.delete(scope)
+      scope.pauseUntil(this.#nowMs)
+      for (const event of held) this.#putOff(event, this.#nowMs)
     }
   }
 
@@ -200,7 +218,13 @@ export class Kernel {
   /** Events that met a paused process come in their order when it goes on. */
   #defer(): void {
     const event = this.#heap.pop() as Event
-    event.atMs = event.owner.pausedUntilMs
+    const held = this.#held.get(event.owner)
+    if (held === undefined) this.#putOff(event, event.owner.pausedUntilMs)
+    else held.push(event)
+  }
+
+  #putOff(event: Event, untilMs: number): void {
+    event.atMs = untilMs
     event.tieBreak = BEFORE_ALL
     event.sequence = this.#sequence += 1
     this.#heap.push(event)

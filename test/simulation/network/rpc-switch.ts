@@ -2,6 +2,7 @@
 import type { RpcFailure, RpcStatus } from '@kura/rpc'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { ProcessScope } from '../kernel/process-scope.ts'
+import { MessageHolds } from './message-holds.ts'
 import { OrderedWay } from './ordered-way.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import { unreachable } from './simulated-rpc.ts'
@@ -67,6 +68,8 @@ export class RpcSwitch {
   readonly #kernel: Kernel
   readonly #endpoints = new Map<string, RpcEndpoint>()
   readonly #underWay = new Set<UnderWay>()
+  /** What a scenario keeps under way. */
+  readonly holds = new MessageHolds()
 
   constructor(network: SimulatedNetwork) {
     this.#network = network
@@ -108,7 +111,7 @@ export class RpcSwitch {
 
   call(address: string, exchange: RpcExchange): { cancel(): void } {
     const { links } = this.#network
-    const { from } = exchange
+    const { from, path } = exchange
     const endpoint = this.#endpoints.get(address)
     if (endpoint === undefined || !from.isAlive) {
       this.#refuse(exchange)
@@ -124,10 +127,11 @@ export class RpcSwitch {
     })
     const backTo = (deliver: () => void): void => {
       // What the dead still say reaches nobody.
-      if (server.isAlive && !links.loses(server.name, from.name)) {
+      if (!server.isAlive || links.loses(server.name, from.name)) return
+      this.holds.pass({ from: server.name, to: from.name, path }, () => {
         const delayMs = links.delayMs(server.name, from.name)
         this.#kernel.schedule(from, delayMs, () => this.#settle(call, deliver))
-      }
+      })
     }
     const arrive = (): void => {
       work = endpoint.serve({
@@ -137,7 +141,9 @@ export class RpcSwitch {
       })
     }
     if (!links.loses(from.name, server.name)) {
-      this.#kernel.schedule(server, links.delayMs(from.name, server.name), arrive)
+      this.holds.pass({ from: from.name, to: server.name, path }, () => {
+        this.#kernel.schedule(server, links.delayMs(from.name, server.name), arrive)
+      })
     }
     if (links.duplicates(from.name, server.name)) {
       this.#kernel.schedule(server, links.delayMs(from.name, server.name), arrive)
@@ -154,7 +160,7 @@ export class RpcSwitch {
   openStream(address: string, sink: StreamSink): { cancel(): void; taken(): void } {
     const { links } = this.#network
     const kernel = this.#kernel
-    const { from } = sink
+    const { from, path } = sink
     const endpoint = this.#endpoints.get(address)
     if (endpoint === undefined || !from.isAlive) {
       this.#refuse(sink)
@@ -184,8 +190,10 @@ export class RpcSwitch {
         head: sink,
         send: (bytes) => {
           untakenCount += 1
-          back.send(() => {
-            if (this.#underWay.has(stream)) sink.onMessage(bytes)
+          this.holds.pass({ from: server.name, to: from.name, path }, () => {
+            back.send(() => {
+              if (this.#underWay.has(stream)) sink.onMessage(bytes)
+            })
           })
           return untakenCount < STREAM_WINDOW
         },
