@@ -57,11 +57,13 @@ it('a second genesis is refused and changes nothing', () => {
 
 it('a genesis that another one has overtaken is refused and changes nothing', () => {
   let before: Buffer | undefined
-  // Chance is asked after the look at what is there.
+  let asked = 0
+  // Chance is asked for the incarnation, and after the look at what is there for a scratch name.
   const slow: Random = {
     next: () => random.next(),
     bytes: (count) => {
-      if (before === undefined) {
+      asked += 1
+      if (asked === 2) {
         initialise()
         before = readFileSync(path)
       }
