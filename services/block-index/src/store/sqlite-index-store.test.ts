@@ -189,13 +189,13 @@ function putUntilMark(mark: 'index.commit.before' | 'index.commit.after'): void 
     import { databaseIdentity, databasePath, MIGRATIONS } from './src/store/schema.ts'
     import { SqliteIndexStore } from './src/store/sqlite-index-store.ts'
     const [directory, mark] = process.argv.slice(1)
+    setInterval(() => {}, 1000) // the store's own timers do not keep a process alive
     const expected = databaseIdentity({ pocket: 'local', zone: 'a' })
     const path = databasePath(directory)
     const database = openDatabase({ path, expected, migrations: MIGRATIONS })
     const [clock, random] = [new SystemClock(), new SystemRandom()]
     const store = new SqliteIndexStore({ database, clock, random, tMinMs: 1000 })
     const put = (text) => {
-      setTimeout(() => {}, 1000) // the store's own timers do not keep a process alive
       const hash = createHash('sha256').update(text).digest('hex')
       return store.recordBlock({ hash, bucketId: ${BUCKET}, sizeBytes: 1, plainCrc: 1 })
     }
@@ -206,7 +206,7 @@ function putUntilMark(mark: 'index.commit.before' | 'index.commit.after'): void 
   const child = spawnSync(
     process.execPath,
     ['--conditions=source', '--input-type=module', '-e', script, directory.path, mark],
-    { cwd: join(import.meta.dirname, '..', '..'), encoding: 'utf8' },
+    { cwd: join(import.meta.dirname, '..', '..'), encoding: 'utf8', timeout: 60_000 },
   )
   expect({ signal: child.signal, stderr: child.stderr }).toEqual({ signal: 'SIGKILL', stderr: '' })
 }
