@@ -1,4 +1,5 @@
 /** What every command is given. */
+import type { Command } from 'commander'
 import { KuraClient, systemClock, ZoneMasterClient } from '@kura/client'
 import { requireMaster, requireServers, type Settings } from './config.ts'
 import { ProgressBar } from './progress-bar.ts'
@@ -16,6 +17,12 @@ export interface CommandContext {
   /** Aborts when the user interrupts. */
   readonly signal: AbortSignal
 }
+
+/** How a command that was chosen on the command line does its work: with what that line said. */
+export type RunCommand = (
+  command: Command,
+  work: (context: CommandContext) => Promise<number>,
+) => Promise<void>
 
 /** Runs `work` with a client that is closed afterwards. */
 export async function withClient<T>(
