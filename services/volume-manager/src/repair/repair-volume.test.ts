@@ -140,6 +140,35 @@ test('a copy that its disk does not have is built anew', async () => {
   expectWhole(cell, closed.volume, closed.records)
 })
 
+test('a late copy that its disk cannot seal is built anew, as if it were missing', async () => {
+  const cell = await startCell({}, { silenceMs: 15_000 })
+  const [volume] = cell.openVolumes()
+  if (volume === undefined) throw new Error('a cell has open volumes')
+  const record = cell.append(volume, 'acknowledged')
+  const { diskUuid = '', extentId = 0 } = volume.extents[0] ?? {}
+  const index = cell.indexOf(diskUuid)
+  await cell.killNode(index)
+  await vi.waitFor(() => expect(stateOf(cell, volume)).toBe('closed'), PATIENCE_MS)
+  expect(copiesOf(cell, volume)).toHaveLength(2)
+  cell.disks[index]?.unreadable.push(extentId)
+  await cell.restartNode(index)
+  await vi.waitFor(() => expect(copiesOf(cell, volume)).toHaveLength(3), PATIENCE_MS)
+  expect(copiesOf(cell, volume).map((copy) => copy.extentId)).not.toContain(extentId)
+  expectWhole(cell, volume, [record])
+})
+
+test('a new disk in the place of another does not answer for it', async () => {
+  const cell = await startCell()
+  const closed = await closeOne(cell)
+  const gone = diskOf(closed.volume, 0)
+  await cell.stopLeader()
+  await cell.replaceDisk(cell.indexOf(gone))
+  // The new leader has never heard of the old disk, and can only ask its node.
+  await cell.startLeader(SOON)
+  await repaired(cell, closed, gone)
+  expectWhole(cell, closed.volume, closed.records)
+})
+
 test('where only the damaged disk is left, the copy is built anew on it', async () => {
   const cell = await startCell({ nodeCount: 3 })
   const closed = await closeOne(cell)

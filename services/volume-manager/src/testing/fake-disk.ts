@@ -33,6 +33,8 @@ export class FakeDisk {
   suspect = false
   /** Extents in which a read has found damage. */
   readonly damaged: number[] = []
+  /** Extents that cannot be sealed, because the medium does not give them back. */
+  readonly unreadable: number[] = []
 
   constructor(options: {
     readonly diskUuid: DiskUuid
@@ -90,6 +92,7 @@ export class FakeDisk {
   seal(extentId: number, expectedDigest: string): void {
     const extent = this.extent(extentId)
     assert(extent.state !== 'open', 'an open extent is frozen first')
+    if (this.unreadable.includes(extentId)) throw new KuraError('disk-error', 'the medium fails')
     if (digestOf(extent) !== expectedDigest) throw new KuraError('digest-mismatch', 'other records')
     extent.state = 'sealed'
   }

@@ -14,6 +14,7 @@ import {
 import {
   StorageNode,
   VolumeManager,
+  type DiskRequest,
   type ExtentAddress,
   type RecordSource,
   type RecordSummary as RecordMessage,
@@ -180,17 +181,24 @@ export class FakeStorageNode {
         disk.seal(idOf(address), expectedDigest)
         return report(address)
       },
-      listExtents: async () => {
+      listExtents: async (request) => {
         await this.#order('listExtents')
+        this.#checkNamedDisk(request)
         return { extents: [...disk.extents.values()].map(encodeReport) }
       },
-      probeDisk: async () => {
+      probeDisk: async (request) => {
         await this.#order('probeDisk')
+        this.#checkNamedDisk(request)
         return { durationMs: 1 }
       },
       verifyDisk: unimplemented,
       examineRecord: unimplemented,
     }
+  }
+
+  #checkNamedDisk({ diskUuid }: DiskRequest): void {
+    if (diskUuid === '' || diskUuid === this.disk.diskUuid) return
+    throw new KuraError('identity-mismatch', 'the request is meant for another disk')
   }
 
   async *#listRecords(address: ExtentAddress | undefined) {

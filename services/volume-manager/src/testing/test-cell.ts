@@ -15,6 +15,7 @@ import {
   parsePocketId,
   parseZoneId,
   randomUuid,
+  type OsdId,
   type Random,
   type RecordSummary,
   type Volume,
@@ -175,6 +176,15 @@ export class TestCell implements AsyncDisposable {
     await node.start()
   }
 
+  /** An empty disk in the place of another, and its node started. */
+  async replaceDisk(index: number): Promise<void> {
+    const old = this.disks[index]
+    assert(old !== undefined, 'the disk exists')
+    await this.killNode(index)
+    this.disks[index] = this.#makeDisk(old.osdId)
+    await this.restartNode(index)
+  }
+
   node(diskUuid: string): FakeStorageNode {
     const node = this.nodes.find(({ disk }) => disk.diskUuid === diskUuid)
     assert(node !== undefined, 'the node exists')
@@ -220,10 +230,14 @@ export class TestCell implements AsyncDisposable {
   }
 
   #addNode(number: number): void {
-    const diskUuid = parseDiskUuid(randomUuid(this.random))
-    const disk = new FakeDisk({ diskUuid, osdId: parseOsdId(number), rack: `rack-${number}` })
+    const disk = this.#makeDisk(parseOsdId(number))
     this.disks.push(disk)
     this.nodes.push(this.#createNode(disk))
+  }
+
+  #makeDisk(osdId: OsdId): FakeDisk {
+    const diskUuid = parseDiskUuid(randomUuid(this.random))
+    return new FakeDisk({ diskUuid, osdId, rack: `rack-${osdId}` })
   }
 
   #createNode(disk: FakeDisk): FakeStorageNode {
