@@ -17,6 +17,10 @@ export interface ExtentStoreSettings extends Partial<FullnessSettings> {
   readonly closingSlackBytes?: number
   /** Record indexes of sealed extents kept in memory. */
   readonly indexCacheBytesMax?: number
+  /** Sealed extents whose files stay open. */
+  readonly openFilesMax?: number
+  /** Records that one sync of an extent covers at most. */
+  readonly batchRecordsMax?: number
 }
 
 export interface ExtentStoreOptions {

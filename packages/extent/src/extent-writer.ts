@@ -41,6 +41,8 @@ export interface ExtentWriterOptions {
   readonly file: File
   readonly health: DiskHealth
   readonly closingSlackBytes: number
+  /** Records that one sync covers at most; default 256. */
+  readonly batchRecordsMax?: number | undefined
   /** A batch is synced before it is answered; only a scratch extent is synced once, at the end. */
   readonly syncsBatches: boolean
   readonly clock: Clock
@@ -175,11 +177,12 @@ export class ExtentWriter {
   }
 
   #takeBatch(): QueuedAppend[] {
+    const recordsMax = this.#options.batchRecordsMax ?? BATCH_RECORDS_MAX
     let count = 0
     let bytes = 0
     for (const append of this.#queue) {
       if (count > 0 && bytes + append.spaceBytes > BATCH_BYTES_MAX) break
-      if (count === BATCH_RECORDS_MAX) break
+      if (count === recordsMax) break
       count += 1
       bytes += append.spaceBytes
     }

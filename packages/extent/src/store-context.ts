@@ -15,6 +15,7 @@ export interface StoreContext {
   readonly epoch: DiskEpoch
   readonly files: OpenFiles
   readonly indexes: IndexCache
+  readonly batchRecordsMax: number | undefined
   readonly closingSlackBytesOf: (capacityBytes: number) => number
   /** Aborts when the store closes. */
   readonly closing: AbortSignal

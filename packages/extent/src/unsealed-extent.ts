@@ -274,6 +274,7 @@ export class UnsealedExtent implements Extent {
       page: this.page,
       file: this.#file,
       health: context.health,
+      batchRecordsMax: context.batchRecordsMax,
       closingSlackBytes: context.closingSlackBytesOf(this.page.capacityBytes),
       syncsBatches: true,
       clock: context.clock,

@@ -23,6 +23,8 @@ export interface GroupCommitOptions<Transaction> {
    */
   readonly commit: (work: (transaction: Transaction) => void) => void
   readonly onBatch?: ((operationCount: number) => void) | undefined
+  /** Operations that one commit has at most. */
+  readonly batchMax?: number | undefined
 }
 
 interface WaitingOperation<Transaction> {
@@ -33,6 +35,7 @@ interface WaitingOperation<Transaction> {
 
 export class GroupCommit<Transaction> {
   readonly #options: GroupCommitOptions<Transaction>
+  readonly #batchMax: number
   #waiting: WaitingOperation<Transaction>[] = []
   #cancelTimer: (() => void) | undefined
   #lastBatchCount = 0
@@ -40,6 +43,7 @@ export class GroupCommit<Transaction> {
 
   constructor(options: GroupCommitOptions<Transaction>) {
     this.#options = options
+    this.#batchMax = options.batchMax ?? INDEX_BATCH_ROWS_MAX
   }
 
   get waitingCount(): number {
@@ -74,7 +78,7 @@ export class GroupCommit<Transaction> {
   }
 
   #schedule(): void {
-    if (this.#waiting.length === INDEX_BATCH_ROWS_MAX) {
+    if (this.#waiting.length === this.#batchMax) {
       this.#cancelTimer?.()
       this.#cancelTimer = this.#options.clock.schedule(0, () => this.#commitBatch())
       return
@@ -87,8 +91,8 @@ export class GroupCommit<Transaction> {
   #commitBatch(): void {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
-    const batch = this.#waiting.slice(0, INDEX_BATCH_ROWS_MAX)
-    this.#waiting = this.#waiting.slice(INDEX_BATCH_ROWS_MAX)
+    const batch = this.#waiting.slice(0, this.#batchMax)
+    this.#waiting = this.#waiting.slice(this.#batchMax)
     this.#lastBatchCount = batch.length
     this.#options.onBatch?.(batch.length)
     this.#commitOrReject(batch)

@@ -52,6 +52,8 @@ export interface SqliteIndexStoreOptions {
   readonly clock: Clock
   readonly random: Random
   readonly tMinMs: number
+  /** Operations that one commit has at most. */
+  readonly batchMax?: number | undefined
   readonly events?: IndexStoreEvents
 }
 
@@ -94,6 +96,7 @@ export class SqliteIndexStore implements IndexStore {
     this.#groupCommit = new GroupCommit({
       clock,
       commit: (work) => this.#commit(work),
+      batchMax: options.batchMax,
       onBatch: (operationCount) => (this.#batchOperationCount = operationCount),
     })
   }
