@@ -34,6 +34,9 @@ export interface DirectoryCoordinatorOptions {
   readonly onProblem?: ((problem: KuraError) => void) | undefined
 }
 
+/** The port to coordination as a whole. Production has `DirectoryCoordinator.open`. */
+export type OpenCoordinator = (options: DirectoryCoordinatorOptions) => Promise<Coordinator>
+
 const ELECTION_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/
 
 export class DirectoryCoordinator implements Coordinator {

@@ -6,8 +6,8 @@
  * calls under way are answered `unknown-outcome`, and the process ends so that its supervisor
  * starts one that reads it from the disk.
  */
-import { assert, type Clock, type Coordinator, type KuraError, type Random } from '@kura/core'
-import { DirectoryCoordinator } from '@kura/coordination'
+import { assert, type Clock, type KuraError, type Random } from '@kura/core'
+import { DirectoryCoordinator, type OpenCoordinator } from '@kura/coordination'
 import { openDatabase, type DatabaseMedium } from '@kura/database'
 import { BlockIndex as BlockIndexDescriptor } from '@kura/proto'
 import { grpcNetwork, type CallRecord, type RpcListener, type RpcNetwork } from '@kura/rpc'
@@ -36,10 +36,12 @@ export interface BlockIndexOverrides {
   readonly clock?: Clock
   readonly random?: Random
   readonly logger?: Logger
-  readonly coordinator?: Coordinator
+  readonly openCoordinator?: OpenCoordinator
   readonly rpc?: RpcNetwork
   readonly database?: DatabaseMedium
   readonly listenForAdmin?: ListenForAdmin
+  /** Operations that one commit has at most. */
+  readonly batchMax?: number
   /** Called when the database has failed and all answers have left: ends the process. */
   readonly onFailure?: (failure: KuraError) => void
 }
@@ -148,6 +150,7 @@ export class BlockIndex implements Service {
       clock: this.#clock,
       random: this.#random,
       tMinMs: this.#config.tMinMs,
+      batchMax: this.#overrides.batchMax,
       events: {
         onCommit: (commit) => this.#metrics.observeCommit(commit),
         onCheckpointDue: () => checkpointer.wake(),
@@ -171,18 +174,13 @@ export class BlockIndex implements Service {
     this.#opened.defer(() => this.#rpcServer.close({ graceMs: STOP_GRACE_MS }))
   }
 
-  async #openCoordinator(): Promise<Coordinator> {
-    const { coordinator } = this.#overrides
-    if (coordinator !== undefined) return coordinator
-    return await DirectoryCoordinator.open({
+  async #announce(): Promise<void> {
+    const open = this.#overrides.openCoordinator ?? DirectoryCoordinator.open
+    const coordinator = await open({
       directory: this.#config.coordinationDir,
       clock: this.#clock,
       random: this.#random,
     })
-  }
-
-  async #announce(): Promise<void> {
-    const coordinator = await this.#openCoordinator()
     this.#opened.defer(() => coordinator.close())
     const announcement = await coordinator.announce({
       kind: 'block-index',

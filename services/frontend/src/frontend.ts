@@ -13,6 +13,7 @@ import {
   AddressCacheFile,
   DirectoryCoordinator,
   type AddressCache,
+  type OpenCoordinator,
 } from '@kura/coordination'
 import { grpcNetwork, type ProcessIdentity, type RpcNetwork } from '@kura/rpc'
 import {
@@ -52,7 +53,7 @@ import { MapWatchers } from './workers/map-watchers.ts'
 export interface FrontendOverrides {
   readonly clock?: Clock
   readonly random?: Random
-  readonly coordinator?: Coordinator
+  readonly openCoordinator?: OpenCoordinator
   readonly rpc?: RpcNetwork
   /** Under these the doors for HTTP and gRPC stay closed: they have sockets of their own. */
   readonly sockets?: SocketNetwork
@@ -145,7 +146,12 @@ export class Frontend implements Service {
 
   /** Takes requests when it resolves; what it lacks to answer them is on /readyz. */
   async start(): Promise<void> {
-    this.#coordinator = await this.#openCoordinator()
+    const openCoordinator = this.#overrides.openCoordinator ?? DirectoryCoordinator.open
+    this.#coordinator = await openCoordinator({
+      directory: this.#config.coordinationDir,
+      clock: this.#clock,
+      random: this.#random,
+    })
     await this.#mapCache.load()
     const frontend = this.#context(this.#openClients(this.#coordinator))
     this.#loopDelay.start()
@@ -176,16 +182,6 @@ export class Frontend implements Service {
     this.#clients?.close()
     await this.#coordinator?.close()
     await this.#admin?.close()
-  }
-
-  async #openCoordinator(): Promise<Coordinator> {
-    const { coordinator } = this.#overrides
-    if (coordinator !== undefined) return coordinator
-    return await DirectoryCoordinator.open({
-      directory: this.#config.coordinationDir,
-      clock: this.#clock,
-      random: this.#random,
-    })
   }
 
   #openClients(coordinator: Coordinator): RpcClients {

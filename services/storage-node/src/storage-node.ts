@@ -10,8 +10,14 @@ import {
   type DiskUuid,
   type Random,
 } from '@kura/core'
-import { AddressBook, DirectoryCoordinator } from '@kura/coordination'
-import { ExtentStore, NodeDisk, type ExtentEvent, type ScrubStep } from '@kura/extent'
+import { AddressBook, DirectoryCoordinator, type OpenCoordinator } from '@kura/coordination'
+import {
+  ExtentStore,
+  NodeDisk,
+  type ExtentEvent,
+  type ExtentStoreSettings,
+  type ScrubStep,
+} from '@kura/extent'
 import {
   grpcNetwork,
   type CallRecord,
@@ -45,7 +51,8 @@ export interface StorageNodeOverrides {
   readonly clock?: Clock
   readonly random?: Random
   readonly disk?: Disk
-  readonly coordinator?: Coordinator
+  readonly store?: ExtentStoreSettings
+  readonly openCoordinator?: OpenCoordinator
   readonly rpc?: RpcNetwork
   readonly sockets?: SocketNetwork
   readonly listenForAdmin?: ListenForAdmin
@@ -127,7 +134,12 @@ export class StorageNode implements Service {
   async start(): Promise<void> {
     this.#loggers.node.info({ processId: this.#processId }, 'storage node starts')
     await this.#listenForAdmin()
-    this.#coordinator = await this.#openCoordinator()
+    const openCoordinator = this.#overrides.openCoordinator ?? DirectoryCoordinator.open
+    this.#coordinator = await openCoordinator({
+      directory: this.#config.coordinationDir,
+      clock: this.#clock,
+      random: this.#random,
+    })
     const store = await this.#openStore()
     if (this.#stopping) {
       await store.close()
@@ -162,16 +174,6 @@ export class StorageNode implements Service {
     await this.#admin?.close()
   }
 
-  async #openCoordinator(): Promise<Coordinator> {
-    const { coordinator } = this.#overrides
-    if (coordinator !== undefined) return coordinator
-    return await DirectoryCoordinator.open({
-      directory: this.#config.coordinationDir,
-      clock: this.#clock,
-      random: this.#random,
-    })
-  }
-
   async #listenForAdmin(): Promise<void> {
     const listen = this.#overrides.listenForAdmin ?? AdminServer.listen
     this.#admin = await listen({
@@ -193,6 +195,7 @@ export class StorageNode implements Service {
       clock: this.#clock,
       random: this.#random,
       slabs: this.#slabs.background,
+      settings: this.#overrides.store ?? {},
       onEvent: (event) => this.#onExtentEvent(event),
       onBatch: (batch) => this.#metrics.observeBatch(batch),
     })

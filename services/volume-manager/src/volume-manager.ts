@@ -14,7 +14,7 @@ import {
   type Leadership,
   type Random,
 } from '@kura/core'
-import { AddressBook, DirectoryCoordinator } from '@kura/coordination'
+import { AddressBook, DirectoryCoordinator, type OpenCoordinator } from '@kura/coordination'
 import type { DatabaseMedium, KuraDatabase } from '@kura/database'
 import { VolumeManager as VolumeManagerService } from '@kura/proto'
 import {
@@ -46,7 +46,7 @@ import { openReplicationDatabase } from './store/replication-table.ts'
 const CAMPAIGN_PAUSE_MS = 500
 const DRAIN_MS = Math.floor(SHUTDOWN_TIMEOUT_MS / 2)
 
-export interface VolumeManagerParts {
+interface VolumeManagerParts {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -55,6 +55,10 @@ export interface VolumeManagerParts {
   /** Default: files. */
   readonly database: DatabaseMedium | undefined
   readonly listenForAdmin: ListenForAdmin
+}
+
+export interface VolumeManagerOverrides extends Partial<Omit<VolumeManagerParts, 'coordinator'>> {
+  readonly openCoordinator?: OpenCoordinator
 }
 
 export class VolumeManager implements Service {
@@ -88,7 +92,7 @@ export class VolumeManager implements Service {
 
   static async create(
     config: VolumeManagerConfig,
-    overrides: Partial<VolumeManagerParts> = {},
+    overrides: VolumeManagerOverrides = {},
   ): Promise<VolumeManager> {
     const clock = overrides.clock ?? new SystemClock()
     const random = overrides.random ?? new SystemRandom()
@@ -96,8 +100,8 @@ export class VolumeManager implements Service {
     const logger =
       overrides.logger ?? createLogger({ service: 'volume-manager', id, level: config.logLevel })
     const directory = config.coordinationDir
-    const coordinator =
-      overrides.coordinator ?? (await DirectoryCoordinator.open({ directory, clock, random }))
+    const openCoordinator = overrides.openCoordinator ?? DirectoryCoordinator.open
+    const coordinator = await openCoordinator({ directory, clock, random })
     return new VolumeManager(config, {
       ...{ clock, random, logger, coordinator },
       rpc: overrides.rpc ?? grpcNetwork,

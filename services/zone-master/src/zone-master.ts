@@ -3,7 +3,7 @@
  * while it is down, puts and gets go on with the maps that frontends have.
  */
 import { KuraError, type Clock, type Coordinator, type Random } from '@kura/core'
-import { AddressBook, DirectoryCoordinator } from '@kura/coordination'
+import { AddressBook, DirectoryCoordinator, type OpenCoordinator } from '@kura/coordination'
 import type { DatabaseMedium } from '@kura/database'
 import { ZoneMaster as ZoneMasterService } from '@kura/proto'
 import {
@@ -34,7 +34,7 @@ import { createRegistryCheckpointer } from './workers/registry-checkpointer.ts'
 export interface ZoneMasterOverrides {
   readonly clock?: Clock
   readonly random?: Random
-  readonly coordinator?: Coordinator
+  readonly openCoordinator?: OpenCoordinator
   readonly rpc?: RpcNetwork
   readonly database?: DatabaseMedium
   readonly listenForAdmin?: ListenForAdmin
@@ -105,14 +105,13 @@ export class ZoneMaster implements Service {
     const clock = overrides.clock ?? new SystemClock()
     const random = overrides.random ?? new SystemRandom()
     const loggers = createLoggers({ id: String(config.instance), level: config.logLevel })
-    const coordinator =
-      overrides.coordinator ??
-      (await DirectoryCoordinator.open({
-        directory: config.coordinationDir,
-        clock,
-        random,
-        onProblem: (problem) => loggers.master.warn({ err: problem }, 'coordination problem'),
-      }))
+    const openCoordinator = overrides.openCoordinator ?? DirectoryCoordinator.open
+    const coordinator = await openCoordinator({
+      directory: config.coordinationDir,
+      clock,
+      random,
+      onProblem: (problem) => loggers.master.warn({ err: problem }, 'coordination problem'),
+    })
     return new ZoneMaster({ config, clock, random, coordinator, loggers, overrides })
   }
 
