@@ -94,7 +94,7 @@ export default defineConfig({
         name: 'lives',
         include: ['test/simulation/*.test.ts'],
         timeoutMs: 20 * MINUTE,
-        env: { KURA_SIMULATED_SEEDS: '80', KURA_SIMULATED_FROM: '1001' },
+        env: { KURA_SIMULATED_SEEDS: '100', KURA_SIMULATED_FROM: '1001' },
       }),
       project({
         name: 'long',

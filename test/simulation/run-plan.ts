@@ -83,6 +83,7 @@ class PlanRun {
       return kernel.nowMs - beganAtMs >= plan.faultPhaseMs
     })
     this.#injector.heal()
+    this.#zone.isQuiet = true
     await this.#wait('deadlock', DRAIN_MS_MAX, () => this.#workload.runningCount === 0)
     await this.#quieten()
     await this.#readAll()

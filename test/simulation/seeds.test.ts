@@ -9,7 +9,7 @@ import { expect, test } from 'vitest'
 import { findMissing } from './coverage/coverage.ts'
 import { expectedCoverage } from './coverage/expected.ts'
 import { ZONE_RUNNER } from './soak/load-run-plan.ts'
-import { formatSeedsReport } from './soak/run-seeds.ts'
+import { formatSeedsReport } from './soak/format-seeds.ts'
 import { soak } from './soak/soak.ts'
 
 const SEEDS = Number(process.env['KURA_SIMULATED_SEEDS'] ?? 20)
@@ -34,7 +34,7 @@ test('a zone lives through its faults, whatever the seed', async () => {
     plansFolder: plans.path,
     tell: print,
   })
-  print(formatSeedsReport({ ...outcome, suite: 'both' }))
+  print(formatSeedsReport(outcome))
   // A thousand lives meet all of it; these few say what they did not.
   const missing = findMissing(outcome.coverage, { expected: expectedCoverage() })
   print(`not met: ${missing.join(', ') || 'nothing'}`)

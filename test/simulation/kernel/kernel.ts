@@ -4,9 +4,9 @@
  * next. No real time passes and nothing else decides on order, so that a seed gives one history.
  */
 import { assert, type Random } from '@kura/core'
-import { SeededRandom } from '@kura/testkit'
 import { EventHeap, type Event } from './event-heap.ts'
 import { ProcessScope } from './process-scope.ts'
+import { streamOf } from './stream-of.ts'
 import { Trace } from './trace.ts'
 import { watchForBugs } from './watch-for-bugs.ts'
 
@@ -72,7 +72,8 @@ export class Kernel {
 
   /** A stream of chance of its own: it depends on the seed and the label alone. */
   fork(label: string): Random {
-    return new SeededRandom(seedOf(this.#options.seed, label))
+    // Apart from the streams that the plan of this seed was drawn from.
+    return streamOf(this.#options.seed, `run:${label}`)
   }
 
   newScope(name: string): ProcessScope {
@@ -229,13 +230,4 @@ export class Kernel {
     event.sequence = this.#sequence += 1
     this.#heap.push(event)
   }
-}
-
-/** FNV-1a of the label, mixed with the seed. */
-function seedOf(seed: number, label: string): number {
-  let hash = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b)
-  for (let at = 0; at < label.length; at += 1) {
-    hash = Math.imul(hash ^ label.charCodeAt(at), 0x01000193)
-  }
-  return (hash ^ (hash >>> 16)) >>> 0
 }

@@ -5,7 +5,7 @@ import type { ProcessScope } from '../kernel/process-scope.ts'
 import { MessageHolds } from './message-holds.ts'
 import { OrderedWay } from './ordered-way.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
-import { unreachable } from './simulated-rpc.ts'
+import { unreachable } from './bare-status.ts'
 
 interface CallHead {
   readonly from: ProcessScope
@@ -125,9 +125,15 @@ export class RpcSwitch {
       fail: () => this.#settle(call, () => exchange.onError(unreachable())),
       abandon: () => work?.cancel(),
     })
+    // Only a connection loses messages, all that it carries; keep-alive tells both ends.
+    const lose = (): void => {
+      this.#kernel.schedule(from, KEEPALIVE_MS, call.fail)
+      this.#kernel.schedule(server, KEEPALIVE_MS, call.abandon)
+    }
     const backTo = (deliver: () => void): void => {
       // What the dead still say reaches nobody.
-      if (!server.isAlive || links.loses(server.name, from.name)) return
+      if (!server.isAlive) return
+      if (links.loses(server.name, from.name)) return lose()
       this.holds.pass({ from: server.name, to: from.name, path }, () => {
         const delayMs = links.delayMs(server.name, from.name)
         this.#kernel.schedule(from, delayMs, () => this.#settle(call, deliver))
@@ -140,7 +146,8 @@ export class RpcSwitch {
         fail: (status) => backTo(() => exchange.onError(asFailure(status))),
       })
     }
-    if (!links.loses(from.name, server.name)) {
+    if (links.loses(from.name, server.name)) lose()
+    else {
       this.holds.pass({ from: from.name, to: server.name, path }, () => {
         this.#kernel.schedule(server, links.delayMs(from.name, server.name), arrive)
       })

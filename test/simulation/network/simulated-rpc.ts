@@ -17,14 +17,11 @@ import {
   type ServiceDescriptor,
 } from '@kura/rpc'
 import type { ProcessScope } from '../kernel/process-scope.ts'
+import { deadlineExceeded } from './bare-status.ts'
 import type { RpcExchange, RpcSwitch, StreamSink } from './rpc-switch.ts'
 import { SimulatedRpcServer } from './simulated-rpc-server.ts'
 
 type ClientOptions = Parameters<RpcNetwork['createClient']>[1]
-
-/** gRPC's status where nobody answers. */
-const UNAVAILABLE = 14
-const DEADLINE_EXCEEDED = 4
 
 export class SimulatedRpc implements RpcNetwork {
   readonly #switch: RpcSwitch
@@ -162,8 +159,7 @@ class SimulatedCaller {
     }
     const cancelTimer = this.#clock.schedule(call.timeoutMs, () => {
       call.underWay.cancel()
-      const status = bareStatus(DEADLINE_EXCEEDED, 'deadline exceeded')
-      call.reject(decodeRpcError(status, call.method.name))
+      call.reject(decodeRpcError(deadlineExceeded(), call.method.name))
     })
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
@@ -236,14 +232,6 @@ class StreamQueue {
       })
     }
   }
-}
-
-export function bareStatus(code: number, details: string) {
-  return Object.assign(new Error(details), { code, details, metadata: undefined as never })
-}
-
-export function unreachable() {
-  return bareStatus(UNAVAILABLE, 'nobody answers')
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

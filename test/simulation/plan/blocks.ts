@@ -3,7 +3,8 @@
  * keys never have the same bytes, since a block is named by its hash.
  */
 import { assert } from '@kura/core'
-import { drawInteger, drawOne, streamOf } from './stream.ts'
+import { streamOf } from '../kernel/stream-of.ts'
+import { drawInteger, drawOne } from './stream.ts'
 
 /** Small enough to be cheap, with all that is special about a length on disk. */
 const PAYLOAD_SIZE_BYTES_MAX = 8192

@@ -6,7 +6,8 @@ import { FAULT_KINDS, type DrawnFault, type FaultKind } from './fault-kinds.ts'
 import type { PlannedFault, Suite, Topology } from './plan.ts'
 import type { Settings } from './settings.ts'
 import { makeSurvivable } from './make-survivable.ts'
-import { drawChance, drawInteger, drawWeighted, streamOf } from './stream.ts'
+import { streamOf } from '../kernel/stream-of.ts'
+import { drawChance, drawInteger, drawWeighted } from './stream.ts'
 
 export const FAULTS_MIN = 3
 const KIND_RATE = 0.35

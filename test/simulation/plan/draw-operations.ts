@@ -5,7 +5,8 @@
 import type { Random } from '@kura/core'
 import { NEVER_PUT_KEYS_FROM } from './blocks.ts'
 import type { Operation, Topology } from './plan.ts'
-import { drawChance, drawInteger, drawWeighted, streamOf } from './stream.ts'
+import { streamOf } from '../kernel/stream-of.ts'
+import { drawChance, drawInteger, drawWeighted } from './stream.ts'
 
 export const OPERATIONS_MIN = 200
 const OPERATIONS_MAX = 320

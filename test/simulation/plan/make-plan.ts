@@ -5,7 +5,8 @@ import { drawOperations } from './draw-operations.ts'
 import { atlasViolation } from './fault-atlas.ts'
 import type { Plan, Suite, Topology } from './plan.ts'
 import { drawSettings, type Settings } from './settings.ts'
-import { drawInteger, streamOf } from './stream.ts'
+import { streamOf } from '../kernel/stream-of.ts'
+import { drawInteger } from './stream.ts'
 
 const SECOND_MS = 1000
 

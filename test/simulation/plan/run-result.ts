@@ -23,7 +23,6 @@ export interface RunResult {
 }
 
 export interface RunPlanOptions {
-  readonly sabotage?: string
   readonly record?: boolean
 }
 

@@ -3,7 +3,8 @@
  * all the time. Names are those of the services' settings, where they have one.
  */
 import { KIB, MIB, type Random } from '@kura/core'
-import { drawChance, drawInteger, drawOne, streamOf } from './stream.ts'
+import { streamOf } from '../kernel/stream-of.ts'
+import { drawChance, drawInteger, drawOne } from './stream.ts'
 
 export interface Settings {
   // Volume manager.
@@ -21,7 +22,7 @@ export interface Settings {
   readonly scrubPeriodMs: number
   readonly nodeLargeSlabs: number
   readonly nodeSmallSlabs: number
-  /** Memory for the indexes of sealed extents; with 0 each is read again. */
+  /** Memory for the indexes of sealed extents; with 1 each is read again. */
   readonly indexCacheBytes: number
   readonly openFilesMax: number
   /** Records that one sync of an extent may cover. */
@@ -92,7 +93,7 @@ const draws: { readonly [Name in keyof Settings]?: (random: Random) => number } 
   scrubPeriodMs: (random) => drawOne(random, [5_000, 15_000, 60_000]),
   nodeLargeSlabs: (random) => drawInteger(random, 2, 6),
   nodeSmallSlabs: (random) => drawInteger(random, 0, 4),
-  indexCacheBytes: (random) => drawOne(random, [0, KIB, 4 * KIB, 64 * KIB]),
+  indexCacheBytes: (random) => drawOne(random, [1, KIB, 4 * KIB, 64 * KIB]),
   openFilesMax: (random) => drawInteger(random, 1, 4),
   appendBatchRecordsMax: (random) => drawInteger(random, 1, 3),
   indexBatchRowsMax: (random) => drawInteger(random, 1, 3),

@@ -26,10 +26,9 @@ try {
 }
 
 async function simulate(command: SimulateCommand): Promise<number> {
-  const { source, record, sabotage } = command
+  const { source, record } = command
   const runZone = await loadRunPlan(ZONE_RUNNER)
-  const options = { ...(sabotage !== undefined && { sabotage }), ...(record && { record }) }
-  const runPlan: RunPlan = (plan) => runZone(plan, options)
+  const runPlan: RunPlan = (plan) => runZone(plan, { record })
   const plan =
     'planPath' in source ? readPlanFile(source.planPath) : makePlan(source.seed, source.suite)
   const startedAtMs = performance.now()
@@ -37,7 +36,7 @@ async function simulate(command: SimulateCommand): Promise<number> {
   const elapsedMs = performance.now() - startedAtMs
   tellResult(plan, result, elapsedMs)
   if (result.failure === undefined) return 0
-  if (command.shrink) await shrinkAndKeep(plan, { kind: result.failure.kind, runPlan, sabotage })
+  if (command.shrink) await shrinkAndKeep(plan, { kind: result.failure.kind, runPlan })
   return 1
 }
 
@@ -54,13 +53,9 @@ function tellResult(plan: Plan, result: RunResult, elapsedMs: number): void {
 
 async function shrinkAndKeep(
   plan: Plan,
-  options: {
-    readonly kind: string
-    readonly runPlan: RunPlan
-    readonly sabotage: string | undefined
-  },
+  options: { readonly kind: string; readonly runPlan: RunPlan },
 ): Promise<void> {
-  const { kind, runPlan, sabotage } = options
+  const { kind, runPlan } = options
   const limits = { runPlan, runsMax: SHRINK_RUNS_MAX }
   const { plan: smallest, runs, isCutShort } = await shrinkFailure({ plan, kind }, limits)
   const path = join(KEPT_PLANS, `${plan.suite}-${plan.seed}.json`)
@@ -70,9 +65,8 @@ async function shrinkAndKeep(
   tell(
     `shrunk to ${operations.length} operations and ${faults.length} faults, ${runs} runs${limit}`,
   )
-  const extra = sabotage === undefined ? '' : ` --sabotage ${sabotage}`
   tell(`seed ${plan.seed}, commit ${readCommit()}`)
-  tell(`${replayPlanCommand(relative(process.cwd(), path))}${extra}`)
+  tell(replayPlanCommand(relative(process.cwd(), path)))
 }
 
 function tell(line: string): void {

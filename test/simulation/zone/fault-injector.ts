@@ -30,6 +30,9 @@ export class FaultInjector {
   }
 
   schedule(faults: readonly PlannedFault[]): void {
+    const { networkLossRate, networkDuplicateRate } = this.#zone.plan.settings
+    this.#disturbAllMessages('loss', networkLossRate)
+    this.#disturbAllMessages('duplicate', networkDuplicateRate)
     for (const fault of faults) {
       if (fault.kind === 'older-disk') {
         this.#at(fault.takenAtMs, () => {
@@ -129,6 +132,12 @@ export class FaultInjector {
       this.#zone.disk(node).powerCut(mode)
       this.#count(`power:${mode}`)
     }
+  }
+
+  /** As long as faults last. */
+  #disturbAllMessages(effect: 'loss' | 'duplicate', amount: number): void {
+    if (amount === 0) return
+    this.#endLater(Infinity, this.#zone.network.apply({ from: '*', to: '*', effect, amount }))
   }
 
   #disturbNetwork(fault: FaultOf<'network'>): void {

@@ -70,9 +70,15 @@ export class Operator {
     for (const { diskUuid, osdId, state, reachable } of status.disks) {
       if ((state !== 'suspect' && state !== 'lost') || !reachable) continue
       const options = { timeoutMs: VERIFY_TIMEOUT_MS }
-      const { readmitted } = await this.#master.verifyDisk({ diskUuid }, options)
+      const { readmitted, damageCount } = await this.#master.verifyDisk({ diskUuid }, options)
       this.#count(readmitted ? 'verified' : 'refused-to-verify')
       if (readmitted) continue
+      if (damageCount === 0n) {
+        // A process that saw a sync fail trusts its disk only after a start.
+        this.#zone.restartNode(osdId)
+        this.#count('restarted')
+        continue
+      }
       // Its copies may be the last ones until all are elsewhere.
       if (status.underReplicatedCount > 0n || status.closingVolumes > 0n) continue
       await this.#zone.replaceDisk(osdId)

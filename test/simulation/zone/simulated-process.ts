@@ -67,6 +67,7 @@ export class SimulatedProcess {
 
   start(): void {
     if (this.#scope !== undefined || this.#holds > 0) return
+    this.lastExit = undefined
     const { kernel, name } = this.#options
     const scope = kernel.newScope(name)
     const clock = new SimulatedClock({

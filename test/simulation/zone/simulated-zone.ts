@@ -25,8 +25,12 @@ import type { ProcessScope } from '../kernel/process-scope.ts'
 import { SimulatedProcess, type Life } from './simulated-process.ts'
 import { ZoneConfigs } from './zone-configs.ts'
 
-/** Why a node does not start on what it finds. */
+/**
+ * Why a node does not start on what it finds. A disk of another node is left alone as long as disks
+ * may still change places.
+ */
 const USELESS_DISK: readonly ErrorCode[] = ['genesis-missing', 'format-invalid']
+const MISPLACED_DISK: ErrorCode = 'identity-mismatch'
 
 export interface Shell {
   readonly scope: ProcessScope
@@ -49,6 +53,8 @@ export class SimulatedZone {
   /** Of the processes that live now. */
   readonly metrics = new Map<ProcessName, Metrics>()
   readonly #replacing = new Set<number>()
+  /** No more faults: what is wrong now stays wrong until somebody does something about it. */
+  isQuiet = false
   #diskCount = 0
   /** What frontends keep on their own disks. */
   readonly #maps = new Map<string, Uint8Array>()
@@ -136,9 +142,17 @@ export class SimulatedZone {
     const nodes: number[] = []
     for (let node = 1; node <= this.plan.topology.storageNodes; node += 1) {
       const { isReady, lastExit } = this.process(`storage-node-${node}`)
-      if (!isReady && isKuraError(lastExit, ...USELESS_DISK)) nodes.push(node)
+      const isUseless = isKuraError(lastExit, ...USELESS_DISK)
+      const isLeftOver = this.isQuiet && isKuraError(lastExit, MISPLACED_DISK)
+      if (!isReady && (isUseless || isLeftOver)) nodes.push(node)
     }
     return nodes
+  }
+
+  restartNode(node: number): void {
+    const process = this.process(`storage-node-${node}`)
+    process.die({ isPowerCut: false })
+    process.start()
   }
 
   /** A new disk for a node, as its operator puts it in: empty, then `init`, then started. */
@@ -215,10 +229,11 @@ export class SimulatedZone {
   async #create(kind: ProcessKind, number: number, life: Life): Promise<Service> {
     const { scope, clock } = life
     const { kernel, rpcSwitch } = this
+    const { settings } = this.plan
     const common = {
       clock,
       random: kernel.fork(`${scope.name}/${scope.incarnation}`),
-      coordinator: this.coordination.open(scope),
+      openCoordinator: () => Promise.resolve(this.coordination.open(scope)),
       rpc: new SimulatedRpc({ rpcSwitch, scope, clock }),
       listenForAdmin: this.#listenForAdmin(`${kind}-${number}`),
     }
@@ -227,7 +242,12 @@ export class SimulatedZone {
     switch (kind) {
       case 'storage-node': {
         const disk = this.disk(number).attach(scope)
-        return StorageNode.create(this.configs.node(number), { ...common, disk, sockets })
+        const store = {
+          indexCacheBytesMax: settings.indexCacheBytes,
+          openFilesMax: settings.openFilesMax,
+          batchRecordsMax: settings.appendBatchRecordsMax,
+        }
+        return StorageNode.create(this.configs.node(number), { ...common, disk, store, sockets })
       }
       case 'frontend': {
         return Frontend.create(this.configs.frontend(number), {
@@ -241,6 +261,7 @@ export class SimulatedZone {
         return BlockIndex.create(this.configs.index(), {
           ...common,
           database,
+          batchMax: settings.indexBatchRowsMax,
           onFailure: (failure) => life.exit(failure),
         })
       case 'volume-manager':
