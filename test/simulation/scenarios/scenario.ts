@@ -252,9 +252,19 @@ export class Scenario implements AsyncDisposable {
     }
   }
 
-  /** The same, without waiting. */
+  /** The same, without waiting for what comes of it. */
   tell(call: Call<unknown>): void {
-    this.kernel.schedule(this.kernel.world, 0, () => void call(this.#manager))
+    const { kernel } = this
+    const tryOnce = async (): Promise<void> => {
+      try {
+        await call(this.#manager)
+      } catch (error) {
+        if (!isKuraError(error)) throw error
+        const tryAgain = (): undefined => void tryOnce()
+        if (error.code === 'not-leader') kernel.schedule(kernel.world, ASK_PAUSE_MS, tryAgain)
+      }
+    }
+    kernel.schedule(kernel.world, 0, () => void tryOnce())
   }
 
   /** As the leader sees its cell now. */
