@@ -1,6 +1,10 @@
 /** Runs one plan: a whole life of a zone, from its genesis until it is whole again. */
-import { describeEntry, HistoryRecorder, keysThatStand } from './checkers/history.ts'
+import { checkEnd, type EndOfLife } from './checkers/check-end.ts'
+import { findLost, findUntoldLoss } from './checkers/check-lost.ts'
+import { HistoryRecorder } from './checkers/history.ts'
 import { findHistoryViolation } from './checkers/linearisable.ts'
+import { BegunAgain, countRetries } from './coverage/retries.ts'
+import type { Coverage } from './coverage/coverage.ts'
 import { Kernel } from './kernel/kernel.ts'
 import type { Plan } from './plan/plan.ts'
 import type { RunFailure, RunPlanOptions, RunResult } from './plan/run-result.ts'
@@ -19,6 +23,10 @@ const READ_MS_MAX = 120_000
 const LOOK_EVERY_MS = 1_000
 /** What a zone gets to repair what can still be repaired, after more than it can survive. */
 const BEYOND_QUIET_MS = 30_000
+/** Within this an operator sees in the cell's status what the last reading met. */
+const TELL_MS = 12_000
+/** For the scrubber and repairs to find what only reading everything shows. */
+const END_MS_MAX = 180_000
 
 export async function runPlan(plan: Plan, options: RunPlanOptions = {}): Promise<RunResult> {
   const run = new PlanRun(plan, options)
@@ -34,12 +42,13 @@ class PlanRun {
   readonly #injector: FaultInjector
   readonly #operator: Operator
   readonly #marks = new Map<string, number>()
+  readonly #begunAgain = new BegunAgain()
   #failure: RunFailure | undefined
 
   constructor(plan: Plan, options: RunPlanOptions) {
     const { seed, faultPhaseMs, quietPhaseMsMax } = plan
     const virtualMsMax =
-      START_MS_MAX + faultPhaseMs + DRAIN_MS_MAX + quietPhaseMsMax + READ_MS_MAX + 60_000
+      START_MS_MAX + faultPhaseMs + DRAIN_MS_MAX + 2 * quietPhaseMsMax + READ_MS_MAX + END_MS_MAX
     const record = options.record === true
     this.#plan = plan
     this.#kernel = new Kernel({ seed, eventsMax: EVENTS_MAX, virtualMsMax, record })
@@ -53,10 +62,11 @@ class PlanRun {
   }
 
   async run(): Promise<RunResult> {
-    const stopWatching = watchMarks((mark) => {
+    const stopWatching = watchMarks((mark, fields) => {
       const { current } = this.#kernel
       if (!current.isAlive) return
       this.#marks.set(mark, (this.#marks.get(mark) ?? 0) + 1)
+      this.#begunAgain.pass(mark, fields)
       this.#kernel.trace('mark', mark)
       this.#injector.passMark(mark, current.name)
     })
@@ -88,6 +98,8 @@ class PlanRun {
     await this.#quieten()
     await this.#readAll()
     this.#checkHistory()
+    if (plan.suite === 'survivable') await this.#checkEnd()
+    else await this.#checkBeyond()
   }
 
   /**
@@ -122,18 +134,52 @@ class PlanRun {
     if (this.#failure !== undefined) return
     const violation = findHistoryViolation(this.#history.read())
     if (violation !== undefined) this.#fail(violation)
-    else if (this.#plan.suite === 'survivable') this.#checkNothingLost()
   }
 
-  /** Everything that anybody was told is there comes back through every frontend. */
-  #checkNothingLost(): void {
+  async #checkEnd(): Promise<void> {
+    if (this.#failure !== undefined) return
+    const lost = findLost(this.#history.read(), READER)
+    const violation = lost ?? (await checkEnd(this.#endOfLife()))
+    if (violation !== undefined) this.#fail(violation)
+  }
+
+  /** After more than three copies survive: everybody lives, and no loss is silent. */
+  async #checkBeyond(): Promise<void> {
     const history = this.#history.read()
-    const standing = new Set(keysThatStand(history))
-    const lost = history.find(({ client, key, outcome }) => {
-      return client === READER && standing.has(key) && outcome !== 'ok'
+    if (this.#failure === undefined && findLost(history, READER) !== undefined) {
+      await this.#liveFor(TELL_MS)
+    }
+    const untold = findUntoldLoss(history, READER, this.#operator.status)
+    if (untold !== undefined) this.#fail(untold)
+    await this.#wait('not-up', BEYOND_QUIET_MS, () => this.#zone.isUp)
+  }
+
+  #endOfLife(): EndOfLife {
+    const zone = this.#zone
+    const { quietPhaseMsMax } = this.#plan
+    const isSettled = (): boolean => zone.isWhole(this.#operator.status) && !zone.isUnsettled
+    return {
+      plan: this.#plan,
+      metrics: zone.metrics,
+      callCount: () => zone.rpcSwitch.callCount,
+      source: () => zone.holdings(),
+      live: async (forMs) => await this.#liveFor(forMs),
+      settle: async () => {
+        await this.#wait('not-quiet', quietPhaseMsMax, isSettled)
+        return this.#failure === undefined
+      },
+    }
+  }
+
+  async #liveFor(forMs: number): Promise<boolean> {
+    const kernel = this.#kernel
+    let isOver = false
+    kernel.schedule(kernel.world, forMs, () => {
+      isOver = true
     })
-    if (lost !== undefined)
-      this.#fail({ kind: 'lost', message: describeEntry(lost), key: lost.key })
+    const end = await kernel.run(() => isOver || this.#failure !== undefined)
+    if (end !== 'done') this.#fail({ kind: 'deadlock', message: `the run ended: ${end}` })
+    return this.#failure === undefined
   }
 
   /** Asks now and then; a failure ends every wait. */
@@ -170,7 +216,7 @@ class PlanRun {
     }
   }
 
-  #coverage(): Record<string, number> {
+  #coverage(): Coverage {
     const coverage: Record<string, number> = {}
     const add = (prefix: string, counts: Iterable<readonly [string, number]>): void => {
       for (const [name, count] of counts) {
@@ -181,6 +227,9 @@ class PlanRun {
     add('fault:', this.#injector.counts)
     add('network:', this.#zone.network.links.counts)
     add('operator:', this.#operator.counts)
+    add('retry:', this.#begunAgain.counts)
+    add('retry:', this.#zone.rpcSwitch.newAddresses)
+    add('', countRetries(this.#zone.metrics.counted(), this.#history.read().length))
     for (const disk of this.#zone.disks.values()) add('disk:', Object.entries(disk.counts()))
     return coverage
   }

@@ -38,7 +38,7 @@ export class ByteWindow {
   readonly #file: ReadableExtent
   readonly #endBytes: number
   readonly #onBytes: (bytes: Buffer) => void
-  readonly #buffer = Buffer.allocUnsafe(WINDOW_BYTES)
+  readonly #buffer: Buffer
   /** Offset in the file of the first byte held. */
   #heldFrom: number
   #heldTo: number
@@ -55,6 +55,8 @@ export class ByteWindow {
     this.#heldFrom = options.fromBytes
     this.#heldTo = options.fromBytes
     this.#endBytes = options.endBytes
+    const sizeBytes = Math.max(0, options.endBytes - options.fromBytes)
+    this.#buffer = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, sizeBytes))
     this.#onBytes = options.onBytes
   }
 
@@ -74,7 +76,8 @@ export class ByteWindow {
 
   async #loadPiece(neededFrom: number): Promise<void> {
     const pieceBytes = Math.min(PIECE_BYTES, this.#endBytes - this.#heldTo)
-    if (this.#heldTo - this.#heldFrom + pieceBytes > WINDOW_BYTES) this.#dropBelow(neededFrom)
+    if (this.#heldTo - this.#heldFrom + pieceBytes > this.#buffer.length)
+      this.#dropBelow(neededFrom)
     const at = this.#heldTo - this.#heldFrom
     const piece = this.#buffer.subarray(at, at + pieceBytes)
     await fill(this.#file, piece, this.#heldTo)

@@ -117,6 +117,11 @@ export class Metrics {
     )
   }
 
+  /** One metric's part of the page, by its full name; nothing where this service has none such. */
+  family(name: string): readonly string[] {
+    return this.#families.get(name)?.() ?? []
+  }
+
   /** The page that /metrics serves. */
   async text(): Promise<string> {
     const own = [...this.#families.values()].flatMap((lines) => lines())

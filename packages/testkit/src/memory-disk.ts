@@ -140,6 +140,14 @@ export class MemoryDisk implements Disk {
     return this.#file(path).mediumContent()
   }
 
+  /** What a direct reader gets now: as memory shows it, but for what a failed sync has lost. */
+  directContent(path: string): Buffer {
+    const inode = this.#file(path)
+    const content = Buffer.allocUnsafe(inode.sizeBytes)
+    inode.read(content, 0, true)
+    return content
+  }
+
   /** Equal for disks that show the same: names, lengths and bytes. */
   fingerprint(): string {
     const hash = createHash('sha1')

@@ -19,10 +19,11 @@ test('what never happened, or not often enough, is told with its count', () => {
   expect(() => requireAll(coverage, { expected: ['mark:a'] })).not.toThrow()
 })
 
-test('marks, faults and the named branches of retries are expected', () => {
-  const expected = expectedCoverage(['put.other-volume'])
+test('marks, faults, retries and a finished repair are expected, each once', () => {
+  const expected = expectedCoverage()
   const some = ['mark:put.acknowledged', 'mark:repair.built', 'fault:rot', 'fault:network-cut']
-  expect(expected).toEqual(expect.arrayContaining([...some, 'retry:put.other-volume']))
+  const retries = ['retry:put.other-volume', 'retry:close.collected-again', 'repair:finished']
+  expect(expected).toEqual(expect.arrayContaining([...some, ...retries]))
   expect(expected.filter((key) => key.includes('database.replace'))).toEqual([])
   expect(new Set(expected).size).toBe(expected.length)
 })

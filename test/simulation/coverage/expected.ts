@@ -1,6 +1,7 @@
 /** What a thousand seeds together must have met, all of it. */
 import { ZONE_MARKS } from '../plan/crash-marks.ts'
 import { FAULT_KINDS } from '../plan/fault-kinds.ts'
+import { REPAIR_FINISHED, RETRIES } from './retries.ts'
 
 /** How a run counts a mark that was passed, by whomever. */
 export function markKey(mark: string): string {
@@ -12,9 +13,13 @@ export function faultKey(kind: string): string {
   return `fault:${kind}`
 }
 
-/** With the branches of retries, which are named where they are. */
-export function expectedCoverage(retries: readonly string[] = []): readonly string[] {
+/** How a run counts a branch in which production tried again. */
+export function retryKey(name: string): string {
+  return `retry:${name}`
+}
+
+export function expectedCoverage(): readonly string[] {
   const marks = ZONE_MARKS.map((mark) => markKey(mark))
   const faults = FAULT_KINDS.map(({ name }) => faultKey(name))
-  return [...marks, ...faults, ...retries.map((name) => `retry:${name}`)]
+  return [...marks, ...faults, ...RETRIES.map((name) => retryKey(name)), REPAIR_FINISHED]
 }

@@ -55,6 +55,7 @@ const STREAM_WINDOW = 16
 const KEEPALIVE_MS = 8_000
 
 interface UnderWay {
+  readonly isStream: boolean
   readonly client: ProcessScope
   readonly server: ProcessScope
   /** The server died or was cut off. */
@@ -70,15 +71,30 @@ export class RpcSwitch {
   readonly #underWay = new Set<UnderWay>()
   /** What a scenario keeps under way. */
   readonly holds = new MessageHolds()
+  readonly #newAddresses = new Map<string, number>()
 
   constructor(network: SimulatedNetwork) {
     this.#network = network
     this.#kernel = network.kernel
   }
 
-  /** Calls and streams that nobody has answered yet. */
-  get underWayCount(): number {
-    return this.#underWay.size
+  /** Calls between the living that nobody has answered yet; streams, which stand, are left out. */
+  get callCount(): number {
+    let count = 0
+    for (const { isStream, client, server } of this.#underWay) {
+      if (!isStream && client.isAlive && server.isAlive) count += 1
+    }
+    return count
+  }
+
+  /** How often a caller found another address after a failure, by who was called. */
+  get newAddresses(): ReadonlyMap<string, number> {
+    return this.#newAddresses
+  }
+
+  noteNewAddress(path: string): void {
+    const name = path.includes('StorageNode') ? 'order.new-address' : 'call.new-address'
+    this.#newAddresses.set(name, (this.#newAddresses.get(name) ?? 0) + 1)
   }
 
   isListening(address: string): boolean {
@@ -120,6 +136,7 @@ export class RpcSwitch {
     const server = endpoint.scope
     let work: { cancel(): void } | undefined
     const call = this.#begin({
+      isStream: false,
       client: from,
       server,
       fail: () => this.#settle(call, () => exchange.onError(unreachable())),
@@ -183,6 +200,7 @@ export class RpcSwitch {
       back.close()
     }
     const stream = this.#begin({
+      isStream: true,
       client: from,
       server,
       fail: () => this.#settle(stream, () => (close(), sink.onError(unreachable()))),

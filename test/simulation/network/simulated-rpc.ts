@@ -94,7 +94,7 @@ class SimulatedCaller {
   }
 
   async unary(method: BoundMethod, request: object, options: CallOptions = {}): Promise<object> {
-    const address = await this.#findPeer()
+    const address = await this.#findPeer(method)
     throwIfAborted(options.signal)
     const { promise, resolve, reject } = Promise.withResolvers<object>()
     const timeoutMs = options.timeoutMs ?? RPC_TIMEOUT_MS
@@ -113,7 +113,7 @@ class SimulatedCaller {
     request: object,
     options: CallOptions = {},
   ): AsyncGenerator<object, void, undefined> {
-    const address = await this.#findPeer()
+    const address = await this.#findPeer(method)
     throwIfAborted(options.signal)
     const queue = new StreamQueue()
     const sink: StreamSink = {
@@ -173,11 +173,13 @@ class SimulatedCaller {
     }
   }
 
-  async #findPeer(): Promise<string> {
+  async #findPeer({ path }: BoundMethod): Promise<string> {
     if (this.#isClosed) throw new KuraError('shutting-down', 'this client is closed')
     if (this.#address === undefined || this.#isDoubted) {
       const address = await this.#options.resolve(this.#address)
       this.#isDoubted = false
+      const isNew = this.#address !== undefined && this.#address !== address
+      if (isNew) this.#switch.noteNewAddress(path)
       this.#address = address
     }
     return this.#address

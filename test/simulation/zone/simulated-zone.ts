@@ -8,10 +8,12 @@ import { AddressBook, type AddressCache } from '@kura/coordination'
 import { initialiseDisk } from '@kura/extent'
 import { Frontend } from '@kura/frontend'
 import type { CellStatus } from '@kura/proto'
-import type { AdminListener, ListenForAdmin, Metrics, Service } from '@kura/runtime'
+import type { AdminListener, ListenForAdmin, Service } from '@kura/runtime'
 import { StorageNode } from '@kura/storage-node'
 import { initialiseReplicationTable, VolumeManager } from '@kura/volume-manager'
 import { initialiseZoneMaster, ZoneMaster } from '@kura/zone-master'
+import { countUnsettled, type HoldingsSource } from '../checkers/zone-holdings.ts'
+import { RETRY_METRICS } from '../coverage/retries.ts'
 import { SimulatedCoordination } from '../coordination/simulated-coordination.ts'
 import { SimulatedDatabases } from '../database/simulated-databases.ts'
 import { SimulatedDisk } from '../disk/simulated-disk.ts'
@@ -22,6 +24,7 @@ import { SimulatedNetwork } from '../network/simulated-network.ts'
 import { SimulatedRpc } from '../network/simulated-rpc.ts'
 import { processNames, type Plan, type ProcessKind, type ProcessName } from '../plan/plan.ts'
 import type { ProcessScope } from '../kernel/process-scope.ts'
+import { LifeMetrics } from './life-metrics.ts'
 import { SimulatedProcess, type Life } from './simulated-process.ts'
 import { ZoneConfigs } from './zone-configs.ts'
 
@@ -50,8 +53,7 @@ export class SimulatedZone {
   readonly processes = new Map<ProcessName, SimulatedProcess>()
   /** The disk in each node, by the number of the node: two can change places. */
   readonly disks = new Map<number, SimulatedDisk>()
-  /** Of the processes that live now. */
-  readonly metrics = new Map<ProcessName, Metrics>()
+  readonly metrics = new LifeMetrics(RETRY_METRICS)
   readonly #replacing = new Set<number>()
   /** No more faults: what is wrong now stays wrong until somebody does something about it. */
   isQuiet = false
@@ -212,6 +214,26 @@ export class SimulatedZone {
     return lacks
   }
 
+  /** What is on the media now, for checks while no time passes. */
+  holdings(): HoldingsSource {
+    return {
+      indexImage: this.#image(databasePathOf(this.configs)),
+      tableImage: this.#image(tablePathOf(this.configs)),
+      disks: this.disks,
+    }
+  }
+
+  /** Whether some volume is between two states, or has too few copies. */
+  get isUnsettled(): boolean {
+    return countUnsettled(this.#image(tablePathOf(this.configs))) > 0
+  }
+
+  #image(path: string): Buffer {
+    const image = this.databases.image(path)
+    assert(image !== undefined, 'a database has an image')
+    return image
+  }
+
   /** The next commit of the block index fails with that code of SQLite. */
   failIndexCommit(code: string): void {
     this.databases.failNextCommit(databasePathOf(this.configs), code)
@@ -235,7 +257,7 @@ export class SimulatedZone {
       random: kernel.fork(`${scope.name}/${scope.incarnation}`),
       openCoordinator: () => Promise.resolve(this.coordination.open(scope)),
       rpc: new SimulatedRpc({ rpcSwitch, scope, clock }),
-      listenForAdmin: this.#listenForAdmin(`${kind}-${number}`),
+      listenForAdmin: this.#listenForAdmin(scope),
     }
     const database = this.databases.medium(scope)
     const sockets = this.network.sockets(scope)
@@ -271,9 +293,9 @@ export class SimulatedZone {
     }
   }
 
-  #listenForAdmin(name: ProcessName): ListenForAdmin {
+  #listenForAdmin(scope: ProcessScope): ListenForAdmin {
     return async ({ address, metrics }) => {
-      this.metrics.set(name, metrics)
+      this.metrics.add(scope, metrics)
       const listener: AdminListener = { address, close: () => Promise.resolve() }
       return await Promise.resolve(listener)
     }
@@ -302,6 +324,10 @@ export class SimulatedZone {
 
 function databasePathOf(configs: ZoneConfigs): string {
   return `${configs.index().dataDir}/block-index.sqlite`
+}
+
+function tablePathOf(configs: ZoneConfigs): string {
+  return `${configs.manager(1).dataDir}/replication-table.sqlite`
 }
 
 function describeExit(reason: unknown): string {
