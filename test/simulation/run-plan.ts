@@ -42,6 +42,7 @@ class PlanRun {
   readonly #injector: FaultInjector
   readonly #operator: Operator
   readonly #marks = new Map<string, number>()
+  readonly #endEvents = new Map<string, number>()
   readonly #begunAgain = new BegunAgain()
   #failure: RunFailure | undefined
 
@@ -162,6 +163,8 @@ class PlanRun {
       plan: this.#plan,
       metrics: zone.metrics,
       callCount: () => zone.rpcSwitch.callCount,
+      connections: () => zone.network.acceptedConnections(),
+      note: (event) => this.#endEvents.set(event, 1),
       source: () => zone.holdings(),
       live: async (forMs) => await this.#liveFor(forMs),
       settle: async () => {
@@ -227,6 +230,7 @@ class PlanRun {
     add('fault:', this.#injector.counts)
     add('network:', this.#zone.network.links.counts)
     add('operator:', this.#operator.counts)
+    add('end:', this.#endEvents)
     add('retry:', this.#begunAgain.counts)
     add('retry:', this.#zone.rpcSwitch.newAddresses)
     add('', countRetries(this.#zone.metrics.counted(), this.#history.read().length))

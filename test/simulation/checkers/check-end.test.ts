@@ -165,8 +165,9 @@ describe('a disk that a fault has destroyed', () => {
   function endOf(
     source: HoldingsSource,
     options: { readonly faultAt: number; readonly isScrubbed: boolean },
-  ): EndOfLife & { readonly seconds: () => number } {
+  ): EndOfLife & { readonly seconds: () => number; readonly events: readonly string[] } {
     let seconds = 0
+    const events: string[] = []
     const passes = (): number => (options.isScrubbed ? Math.floor(seconds / 3) : 0)
     const name = `storage-node-${options.faultAt}`
     const samples = () => [{ name: 'passes', labels: '', value: passes() }]
@@ -174,6 +175,8 @@ describe('a disk that a fault has destroyed', () => {
       plan: { faults: [rot(options.faultAt)] },
       metrics: { living: [{ name, samples }] },
       callCount: () => 0,
+      connections: () => new Map(),
+      note: (event) => events.push(event),
       source: () => source,
       settle: () => Promise.resolve(true),
       live: (forMs) => {
@@ -181,6 +184,7 @@ describe('a disk that a fault has destroyed', () => {
         return Promise.resolve(true)
       },
       seconds: () => seconds,
+      events,
     }
   }
 
@@ -188,7 +192,9 @@ describe('a disk that a fault has destroyed', () => {
     const source = life.copy()
     const { path, image, node } = copyOf('closed', source)
     image.flipBit(path, PAGE_BYTES + 300)
-    expect(await checkEnd(endOf(source, { faultAt: node, isScrubbed: false }))).toBeUndefined()
+    const end = endOf(source, { faultAt: node, isScrubbed: false })
+    expect(await checkEnd(end)).toBeUndefined()
+    expect(end.events).toEqual(['excused'])
   })
 
   test('is repaired once a scrubber has been over it', async () => {

@@ -17,6 +17,10 @@ export interface EndOfLife {
   readonly metrics: Pick<LifeMetrics, 'living'>
   /** Calls under way now. */
   readonly callCount: () => number
+  /** By process, the connections to it that stand now. */
+  readonly connections: () => ReadonlyMap<string, number>
+  /** Told of what a run should sometimes meet. */
+  readonly note: (event: EndEvent) => void
   /** The images of now. */
   readonly source: () => HoldingsSource
   /** Lets the zone live on; false where the run has failed meanwhile. */
@@ -24,6 +28,13 @@ export interface EndOfLife {
   /** Lets the zone live until no volume is between two states; false as above. */
   readonly settle: () => Promise<boolean>
 }
+
+/**
+ * What a disk lacked that a fault has destroyed: `excused` where no scrubber had the time to find it,
+ * `mended` where it was found and the copies were made anew.
+ */
+export const END_EVENTS = ['excused', 'mended'] as const
+export type EndEvent = (typeof END_EVENTS)[number]
 
 /** What the scrubber and a repair get, on a disk that a fault has destroyed unnoticed. */
 const SCRUB_MS_MAX = 30_000
@@ -50,11 +61,15 @@ async function checkDisks(life: EndOfLife): Promise<EndViolation | undefined> {
     findViolation(holdings, openExcused(life, holdings))
   const unexcused = findViolation(holdings, allExcused(life, holdings))
   if (unexcused !== undefined || closed() === undefined) return unexcused
-  if (!(await waitForScrubbers(life))) return undefined
+  if (!(await waitForScrubbers(life))) {
+    life.note('excused')
+    return undefined
+  }
   for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
     if (!(await life.settle())) return undefined
     holdings = await readHoldings(life.source())
     const found = findViolation(holdings, allExcused(life, holdings)) ?? closed()
+    if (found === undefined) life.note('mended')
     if (found === undefined || waitedMs >= REPAIR_MS_MAX) return found
     if (!(await life.live(LOOK_EVERY_MS))) return undefined
   }
@@ -106,8 +121,9 @@ function countPasses(life: EndOfLife, nodes: readonly string[]): readonly number
 async function checkResources(life: EndOfLife): Promise<EndViolation | undefined> {
   const watch = new ResourceWatch()
   for (let waitedMs = 0; waitedMs <= RESOURCES_MS_MAX; waitedMs += RESOURCES_EVERY_MS) {
-    const readings = { living: life.metrics.living, callCount: life.callCount() }
-    if (watch.look(readings)) return undefined
+    const { living } = life.metrics
+    const [callCount, connections] = [life.callCount(), life.connections()]
+    if (watch.look({ living, callCount, connections })) return undefined
     if (!(await life.live(RESOURCES_EVERY_MS))) return undefined
   }
   return watch.violation()

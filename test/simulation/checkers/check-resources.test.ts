@@ -10,10 +10,12 @@ function readings(
 ): ResourceReadings {
   const living = Object.entries(values).map(([name, figures]) => ({
     name,
-    samples: () =>
-      Object.entries(figures).map(([metric, value]) => ({ name: metric, labels: '', value })),
+    samples: (names: readonly string[]) =>
+      Object.entries(figures)
+        .filter(([metric]) => names.includes(metric))
+        .map(([metric, value]) => ({ name: metric, labels: '', value })),
   }))
-  return { living, callCount }
+  return { living, callCount, connections: new Map([['frontend-3', 1]]) }
 }
 
 test('what is held now and then is no leak, also if never all of it is free at once', () => {
@@ -39,6 +41,14 @@ test('a call that nobody ends is a leak', () => {
   const watch = new ResourceWatch()
   expect(watch.look(readings({}, 1))).toBe(false)
   expect(watch.violation()?.message).toContain('calls under way is 1')
+})
+
+test('a connection that is counted and does not stand is a leak', () => {
+  const watch = new ResourceWatch()
+  const metric = 'kura_frontend_connections'
+  expect(watch.look(readings({ 'frontend-3': { [metric]: 1 } }))).toBe(true)
+  expect(watch.look(readings({ 'frontend-4': { [metric]: 1 } }))).toBe(false)
+  expect(watch.violation()?.message).toContain('frontend-4 connections counted beyond')
 })
 
 test('a process that starts again counts anew', () => {

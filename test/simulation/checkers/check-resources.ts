@@ -17,13 +17,20 @@ const HELD = [
   'kura_block_index_waiting_operations',
 ] as const
 
-/** What each living process counts, and the calls between them that are under way. */
+/** What a process counts as its accepted connections: neither more nor less than stand. */
+const CONNECTIONS = ['kura_frontend_connections', 'kura_storage_node_block_connections'] as const
+
+/** What each living process counts, and what the network between them knows. */
 export interface ResourceReadings {
   readonly living: readonly LivingMetrics[]
+  /** Calls under way. */
   readonly callCount: number
+  /** By process, the connections to it that stand. */
+  readonly connections: ReadonlyMap<string, number>
 }
 
 const CALLS = 'calls under way'
+const MISCOUNTED = 'connections counted beyond those that stand'
 
 export class ResourceWatch {
   /** By figure, what it was when it was seen last. */
@@ -31,13 +38,15 @@ export class ResourceWatch {
   readonly #wasZero = new Set<string>()
 
   /** Whether every figure has been zero by now. */
-  look({ living, callCount }: ResourceReadings): boolean {
+  look({ living, callCount, connections }: ResourceReadings): boolean {
     this.#note(CALLS, callCount)
     for (const { name, samples } of living) {
       if (this.#isSettled(name)) continue
       for (const { name: metric, labels, value } of samples(HELD)) {
         this.#note(`${name} ${metric}${labels}`, value)
       }
+      const counted = samples(CONNECTIONS).reduce((sum, { value }) => sum + value, 0)
+      this.#note(`${name} ${MISCOUNTED}`, counted - (connections.get(name) ?? 0))
     }
     return this.#held.size === 0
   }

@@ -41,6 +41,16 @@ export class SimulatedNetwork {
     return count
   }
 
+  /** Connections that living processes have accepted and not closed, by the process. */
+  acceptedConnections(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>()
+    for (const { server } of this.#pairs) {
+      if (server.destroyed || !server.scope.isAlive) continue
+      counts.set(server.scope.name, (counts.get(server.scope.name) ?? 0) + 1)
+    }
+    return counts
+  }
+
   /** A free `host:port`, where the given one asks for any. */
   place(address: string): string {
     if (!address.endsWith(':0')) return address
