@@ -234,7 +234,7 @@ class PlanRun {
     add('retry:', this.#begunAgain.counts)
     add('retry:', this.#zone.rpcSwitch.newAddresses)
     add('', countRetries(this.#zone.metrics.counted(), this.#history.read().length))
-    for (const disk of this.#zone.disks.values()) add('disk:', Object.entries(disk.counts()))
+    for (const disk of this.#zone.allDisks) add('disk:', Object.entries(disk.counts()))
     return coverage
   }
 }

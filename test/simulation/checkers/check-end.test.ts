@@ -142,6 +142,17 @@ describe('what a zone holds at its end', () => {
     expect((await judge({ ...source, tableImage }))?.message).toContain('in the racks')
   })
 
+  test('a disk whose identity has rotted is still known by its extents', async () => {
+    const source = life.copy()
+    const { image, node } = copyOf('closed', source)
+    image.flipBit('IDENTITY', 20)
+    const { disks } = await readHoldings(source)
+    const uuidAt = (all: ZoneHoldings['disks']): string | undefined =>
+      all.find((disk) => disk.node === node)?.diskUuid
+    expect(uuidAt(disks)).toBeDefined()
+    expect(uuidAt(disks)).toBe(uuidAt(sound.disks))
+  })
+
   test('a file that nobody knows of, and bytes in use by no file, are seen', async () => {
     const strange = life.copy()
     const image = strange.disks.get(1)?.image

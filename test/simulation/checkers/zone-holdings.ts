@@ -4,6 +4,7 @@
  * that wrote any of it is asked, and nothing happens in the zone meanwhile.
  */
 import Database from 'better-sqlite3'
+import { crc32 } from 'node:zlib'
 import { isKuraError, PAGE_SIZE_BYTES } from '@kura/core'
 import {
   checkExtent,
@@ -83,6 +84,8 @@ export interface HoldingsSource {
   /** By the number of the node. */
   readonly disks: ReadonlyMap<number, { readonly image: MemoryDisk }>
 }
+
+const IDENTITY_PATH = 'IDENTITY'
 
 interface TableImage {
   readonly volumes: readonly HeldVolume[]
@@ -167,7 +170,7 @@ async function readDisk(node: number, image: MemoryDisk, reader: ExtentReader): 
     extents.set(extentId, await reader.read(extentId, image.directContent(path)))
   }
   const { totalBytes, freeBytes } = await image.space()
-  const diskUuid = await readDiskUuid(image)
+  const diskUuid = await readDiskUuid(image, extents)
   return { node, diskUuid, totalBytes, freeBytes, files, extents }
 }
 
@@ -249,9 +252,22 @@ async function checkContent(content: Buffer): Promise<HeldExtent> {
   return { check, records }
 }
 
-async function readDiskUuid(image: MemoryDisk): Promise<string | undefined> {
-  if ((await image.stat('IDENTITY')) === undefined) return undefined
-  const line = (await image.readFile('IDENTITY')).toString()
-  const uuid: unknown = (JSON.parse(line) as Record<string, unknown>)['diskUuid']
-  return typeof uuid === 'string' ? uuid : undefined
+/** What rot has left of an identity is no identity: then the extents say whose they are. */
+async function readDiskUuid(
+  image: MemoryDisk,
+  extents: ReadonlyMap<number, HeldExtent>,
+): Promise<string | undefined> {
+  if ((await image.stat(IDENTITY_PATH)) !== undefined) {
+    const uuid = parseIdentity((await image.readFile(IDENTITY_PATH)).toString())
+    if (uuid !== undefined) return uuid
+  }
+  const pages = [...extents.values()].map(({ check }) => check.pageZero)
+  return pages.find((page) => page !== undefined)?.diskUuid
+}
+
+function parseIdentity(line: string): string | undefined {
+  const match = /^\{.*"diskUuid":"([^"]*)".*(,"crc32":(\d+))\}\n$/.exec(line)
+  const [, uuid, checked, crc] = match ?? []
+  if (uuid === undefined || checked === undefined) return undefined
+  return crc32(line.slice(0, -2).replace(checked, '') + '}') === Number(crc) ? uuid : undefined
 }

@@ -54,6 +54,8 @@ export class SimulatedZone {
   /** The disk in each node, by the number of the node: two can change places. */
   readonly disks = new Map<number, SimulatedDisk>()
   readonly metrics = new LifeMetrics(RETRY_METRICS)
+  /** Taken out by the operator; what faults did to them still counts. */
+  readonly #takenOut: SimulatedDisk[] = []
   readonly #replacing = new Set<number>()
   /** No more faults: what is wrong now stays wrong until somebody does something about it. */
   isQuiet = false
@@ -86,6 +88,11 @@ export class SimulatedZone {
     const disk = this.disks.get(number)
     assert(disk !== undefined, `the zone has no disk ${number}`)
     return disk
+  }
+
+  /** Also those that were taken out. */
+  get allDisks(): readonly SimulatedDisk[] {
+    return [...this.#takenOut, ...this.disks.values()]
   }
 
   process(name: ProcessName): SimulatedProcess {
@@ -169,6 +176,7 @@ export class SimulatedZone {
     const { diskBytes: totalBytes, diskLatencyMs } = this.plan.settings
     const latencyMs = { mean: diskLatencyMs }
     const disk = new SimulatedDisk({ kernel, name, totalBytes, latencyMs })
+    this.#takenOut.push(this.disk(node))
     this.disks.set(node, disk)
     const scope = kernel.newScope(`init-${node}`)
     const { pocket, zone, cellId, osdId } = this.configs.node(node)
