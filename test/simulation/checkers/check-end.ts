@@ -33,8 +33,7 @@ export interface EndOfLife {
  * What a disk lacked that a fault has destroyed: `excused` where no scrubber had the time to find it,
  * `mended` where it was found and the copies were made anew.
  */
-export const END_EVENTS = ['excused', 'mended'] as const
-export type EndEvent = (typeof END_EVENTS)[number]
+type EndEvent = 'excused' | 'mended'
 
 /** What the scrubber and a repair get, on a disk that a fault has destroyed unnoticed. */
 const SCRUB_MS_MAX = 30_000

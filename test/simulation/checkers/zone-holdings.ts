@@ -98,7 +98,7 @@ export async function readHoldings(source: HoldingsSource): Promise<ZoneHoldings
     volumes
       .filter(({ state }) => state === 'open' || state === 'closed')
       .flatMap(({ copies }) => copies.filter(({ state }) => state === 'in-force'))
-      .map(({ extentId, volumeId }) => [extentId, volumeId]),
+      .map((copy) => [copy.extentId, copy]),
   )
   const reader = new ExtentReader(inForce)
   const disks: HeldDisk[] = []
@@ -166,11 +166,11 @@ async function readDisk(node: number, image: MemoryDisk, reader: ExtentReader): 
     const stat = await image.stat(path)
     files.push({ path, allocatedBytes: stat?.allocatedBytes ?? 0 })
     const extentId = extentIdOfPath(path)
-    if (extentId === undefined || !reader.isInForce(extentId)) continue
+    if (extentId === undefined || reader.copy(extentId) === undefined) continue
     extents.set(extentId, await reader.read(extentId, image.directContent(path)))
   }
   const { totalBytes, freeBytes } = await image.space()
-  const diskUuid = await readDiskUuid(image, extents)
+  const diskUuid = await readDiskUuid(image, [...extents.keys()], reader)
   return { node, diskUuid, totalBytes, freeBytes, files, extents }
 }
 
@@ -185,21 +185,21 @@ function extentIdOfPath(path: string): number | undefined {
  * differs between them; what page 0 says is compared for each.
  */
 class ExtentReader {
-  readonly #inForce: ReadonlyMap<number, number>
+  readonly #inForce: ReadonlyMap<number, HeldCopy>
   /** By volume, the first copy that was met. */
   readonly #first = new Map<number, { readonly content: Buffer; readonly held: HeldExtent }>()
 
-  /** `inForce`: the volumes of extents. */
-  constructor(inForce: ReadonlyMap<number, number>) {
+  /** `inForce`: by the id of the extent. */
+  constructor(inForce: ReadonlyMap<number, HeldCopy>) {
     this.#inForce = inForce
   }
 
-  isInForce(extentId: number): boolean {
-    return this.#inForce.has(extentId)
+  copy(extentId: number): HeldCopy | undefined {
+    return this.#inForce.get(extentId)
   }
 
   async read(extentId: number, content: Buffer): Promise<HeldExtent> {
-    const volumeId = this.#inForce.get(extentId) ?? 0
+    const volumeId = this.#inForce.get(extentId)?.volumeId ?? 0
     const first = this.#first.get(volumeId)
     const pageZero = first && tryPageZero(content)
     if (first !== undefined && pageZero !== undefined && isSameExtent(first, content, pageZero)) {
@@ -252,17 +252,20 @@ async function checkContent(content: Buffer): Promise<HeldExtent> {
   return { check, records }
 }
 
-/** What rot has left of an identity is no identity: then the extents say whose they are. */
+/**
+ * The identity of the disk. Where rot has hit that, the table says for which disk it had the extents
+ * made that are there: no two disks ever have the same.
+ */
 async function readDiskUuid(
   image: MemoryDisk,
-  extents: ReadonlyMap<number, HeldExtent>,
+  extentIds: readonly number[],
+  reader: ExtentReader,
 ): Promise<string | undefined> {
   if ((await image.stat(IDENTITY_PATH)) !== undefined) {
     const uuid = parseIdentity((await image.readFile(IDENTITY_PATH)).toString())
     if (uuid !== undefined) return uuid
   }
-  const pages = [...extents.values()].map(({ check }) => check.pageZero)
-  return pages.find((page) => page !== undefined)?.diskUuid
+  return extentIds.map((id) => reader.copy(id)?.diskUuid).find((uuid) => uuid !== undefined)
 }
 
 function parseIdentity(line: string): string | undefined {

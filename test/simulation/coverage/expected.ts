@@ -14,7 +14,7 @@ export function faultKey(kind: string): string {
 }
 
 /** How a run counts a branch in which production tried again. */
-export function retryKey(name: string): string {
+function retryKey(name: string): string {
   return `retry:${name}`
 }
 
