@@ -273,11 +273,14 @@ export class Scenario implements AsyncDisposable {
   }
 
   /** Calls that a process has answered so in this life. */
-  async countCalls(call: AnsweredCall): Promise<number> {
-    const page = (await this.zone.metrics.get(call.process)?.text()) ?? ''
-    const wanted = `calls_total{method="${call.method}",code="${call.code}"} `
-    const line = page.split('\n').find((one) => one.includes(wanted))
-    return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ') + 1))
+  countCalls({ process, method, code }: AnsweredCall): number {
+    const service = process.slice(0, process.lastIndexOf('-')).replaceAll('-', '_')
+    const { living } = this.zone.metrics
+    const samples = living
+      .find(({ name }) => name === process)
+      ?.samples([`kura_${service}_calls_total`])
+    const labels = `{method="${method}",code="${code}"}`
+    return samples?.find((sample) => sample.labels === labels)?.value ?? 0
   }
 
   volumes(): readonly StoredVolume[] {
