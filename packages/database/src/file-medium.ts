@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import type Database from 'better-sqlite3'
 import { assert, KuraError } from '@kura/core'
 import { configureConnection, openConnection } from './connection.ts'
-import type { DatabaseMedium } from './database-medium.ts'
+import type { DatabaseMedium, MediumConnection } from './database-medium.ts'
 import { makeDirectoryDurably, syncDirectory } from './durable-directory.ts'
 import { readFromMedium } from './read-from-medium.ts'
 import { hasReplaced } from './replaced-folders.ts'
@@ -19,18 +19,9 @@ import {
 export const fileMedium: DatabaseMedium = {
   has: existsSync,
 
-  open(path, { lockTimeoutMs }) {
+  open(path, options) {
     readFromMedium(path)
-    const connection = openConnection({ path, create: false, lockTimeoutMs })
-    return {
-      connection,
-      startWriting: (options) => {
-        configureConnection(connection, options)
-        keepLogName(connection, path)
-      },
-      commit: (work) => work(),
-      close: () => void connection.close(),
-    }
+    return openFile(path, options)
   },
 
   create(givenPath, contents) {
@@ -42,6 +33,22 @@ export const fileMedium: DatabaseMedium = {
     buildDatabase(scratchPath, contents)
     publishDatabase(scratchPath, path)
   },
+}
+
+/** For a copy that is only looked at: no sync of it has failed, whoever made it has it whole. */
+export const copyMedium: DatabaseMedium = { ...fileMedium, open: openFile }
+
+function openFile(path: string, options: { readonly lockTimeoutMs: number }): MediumConnection {
+  const connection = openConnection({ path, create: false, ...options })
+  return {
+    connection,
+    startWriting: (settings) => {
+      configureConnection(connection, settings)
+      keepLogName(connection, path)
+    },
+    commit: (work) => work(),
+    close: () => void connection.close(),
+  }
 }
 
 /**

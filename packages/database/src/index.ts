@@ -5,6 +5,7 @@ export type { DatabaseMedium, MediumConnection, NewDatabase } from './database-m
 export { DatabaseReplacement } from './database-replacement.ts'
 export type { DatabaseReplacementOptions } from './database-replacement.ts'
 export { makeDirectoryDurably, syncDirectory } from './durable-directory.ts'
+export { copyMedium } from './file-medium.ts'
 export type { DatabaseIdentity, DatabaseKind, Genesis } from './genesis.ts'
 export { initialiseDatabase } from './initialise-database.ts'
 export type { InitialiseDatabaseOptions } from './initialise-database.ts'

@@ -1,7 +1,13 @@
 /** Every durable operation of the index store, for `runWithWatchedIo`. */
 import { createHash } from 'node:crypto'
 import { hashFromBytes, parseBucketId, parsePocketId, parseZoneId } from '@kura/core'
-import { initialiseDatabase, openDatabase, type KuraDatabase } from '@kura/database'
+import {
+  copyMedium,
+  initialiseDatabase,
+  openDatabase,
+  type KuraDatabase,
+  type OpenDatabaseOptions,
+} from '@kura/database'
 import { checkStoreIo, describeTables, ManualClock, SeededRandom } from '@kura/testkit'
 import type { BlockPut } from '../store/index-store.ts'
 import { databaseIdentity, databasePath, MIGRATIONS } from '../store/schema.ts'
@@ -40,9 +46,12 @@ function open(directory: string): Opened {
   }
 }
 
-function openIndex(directory: string, verify = false): KuraDatabase {
+function openIndex(
+  directory: string,
+  options: Pick<OpenDatabaseOptions, 'verify' | 'medium'> = {},
+): KuraDatabase {
   const path = databasePath(directory)
-  return openDatabase({ path, expected: IDENTITY, migrations: MIGRATIONS, verify })
+  return openDatabase({ path, expected: IDENTITY, migrations: MIGRATIONS, ...options })
 }
 
 /** Everything that is submitted commits in one batch. */
@@ -72,7 +81,7 @@ const counts = await checkStoreIo<Opened>({
   },
   hasFailed: ({ store }) => store.failure !== undefined,
   readState: (directory) => {
-    const database = openIndex(directory, true)
+    const database = openIndex(directory, { verify: true, medium: copyMedium })
     try {
       return describeTables(database)
     } finally {

@@ -10,7 +10,7 @@ import {
   parseVolumeId,
   parseZoneId,
 } from '@kura/core'
-import type { KuraDatabase } from '@kura/database'
+import { copyMedium, type KuraDatabase } from '@kura/database'
 import { checkStoreIo, describeTables, SeededRandom } from '@kura/testkit'
 import {
   initialiseReplicationTable,
@@ -44,7 +44,7 @@ function open(directory: string): Opened {
 }
 
 function readState(directory: string): string {
-  const database = openReplicationDatabase({ ...placeIn(directory), verify: true })
+  const database = openReplicationDatabase({ ...placeIn(directory), verify: true }, copyMedium)
   try {
     // Epochs and reserved counters rise with every attempt, whatever became of it.
     return describeTables(database).replace(/"epoch":\d+|"next_counter":\d+/g, '')

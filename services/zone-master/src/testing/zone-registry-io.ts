@@ -1,6 +1,12 @@
 /** Every durable operation of the zone registry, for `runWithWatchedIo`. */
 import { parseCellId, parseDiskUuid, parseOsdId, parsePocketId, parseZoneId } from '@kura/core'
-import { initialiseDatabase, openDatabase, type KuraDatabase } from '@kura/database'
+import {
+  copyMedium,
+  initialiseDatabase,
+  openDatabase,
+  type KuraDatabase,
+  type OpenDatabaseOptions,
+} from '@kura/database'
 import { checkStoreIo, describeTables, ManualClock, SeededRandom } from '@kura/testkit'
 import { planReport } from '../plan-report.ts'
 import { databaseIdentity, databasePath, MIGRATIONS } from '../store/schema.ts'
@@ -16,9 +22,12 @@ const DISKS = [1, 2, 3].map((digit) => ({
   reachable: true,
 }))
 
-function openRegistry(directory: string, verify = false): KuraDatabase {
+function openRegistry(
+  directory: string,
+  options: Pick<OpenDatabaseOptions, 'verify' | 'medium'> = {},
+): KuraDatabase {
   const path = databasePath(directory)
-  return openDatabase({ path, expected: IDENTITY, migrations: MIGRATIONS, verify })
+  return openDatabase({ path, expected: IDENTITY, migrations: MIGRATIONS, ...options })
 }
 
 function open(directory: string): ZoneRegistry {
@@ -50,7 +59,7 @@ const counts = await checkStoreIo<ZoneRegistry>({
   close: async (registry) => registry.close(),
   hasFailed: (registry) => registry.failure !== undefined,
   readState: (directory) => {
-    const database = openRegistry(directory, true)
+    const database = openRegistry(directory, { verify: true, medium: copyMedium })
     try {
       // Epochs and the numbers of entries rise with every attempt, whatever became of it.
       return describeTables(database).replace(/"epoch":\d+|"seq":\d+|"entry_id":\d+/g, '')
