@@ -1,4 +1,4 @@
-/** What a thousand seeds together must have met, all of it. */
+/** What the seeds of a suite together must have met, all of it. */
 import { ZONE_MARKS } from '../plan/crash-marks.ts'
 import { FAULT_KINDS } from '../plan/fault-kinds.ts'
 import { REPAIR_FINISHED, RETRIES } from './retries.ts'

@@ -7,7 +7,7 @@ import { BegunAgain, countRetries, RETRY_METRICS } from './retries.ts'
 function frontend(): { readonly metrics: Metrics; readonly retry: (code: string) => void } {
   const metrics = new Metrics('frontend')
   const options = { name: 'put_retries_total', help: 'Puts that went on to another volume.' }
-  const codes = ['gate-closed', 'extent-full']
+  const codes = ['extent-frozen', 'extent-full']
   const retries = metrics.counters({ ...options, labels: { code: codes } })
   return { metrics, retry: (code) => retries.of({ code }).inc() }
 }
@@ -18,15 +18,15 @@ test('retries of all lives count, also of those that ended', () => {
   const [first, second] = [frontend(), frontend()]
   const scope = kernel.newScope('frontend-1')
   lives.add(scope, first.metrics)
-  first.retry('gate-closed')
+  first.retry('extent-frozen')
   scope.end()
-  first.retry('gate-closed')
+  first.retry('extent-frozen')
   lives.add(kernel.newScope('frontend-1'), second.metrics)
   second.retry('extent-full')
   expect(lives.living.map(({ name }) => name)).toEqual(['frontend-1'])
   expect(Object.fromEntries(countRetries(lives.counted(), 0))).toEqual({
     'retry:put.other-volume': 2,
-    'retry:put.gate-closed': 1,
+    'retry:put.extent-frozen': 1,
   })
 })
 

@@ -1,7 +1,8 @@
 /**
  * The branches in which production tries again, by a name. Most count themselves in a metric, which
  * is read at the end of each life; the rest shows in marks that are passed again, in addresses
- * that are asked for anew, and in requests that no operation asked for.
+ * that are asked for anew, and in requests that no operation asked for. `gate-closed` is not among
+ * them: nobody shuts the gate of a bucket as long as no volume moves.
  */
 import type { Mark } from '@kura/core'
 import type { MetricSample } from './metric-samples.ts'
@@ -14,7 +15,6 @@ interface CountedRetry {
 
 const COUNTED: Readonly<Record<string, CountedRetry>> = {
   'put.other-volume': { metric: 'kura_frontend_put_retries_total' },
-  'put.gate-closed': { metric: 'kura_frontend_put_retries_total', label: 'code="gate-closed"' },
   'put.extent-frozen': { metric: 'kura_frontend_put_retries_total', label: 'code="extent-frozen"' },
   'index.called-again': { metric: 'kura_frontend_index_retries_total' },
   'get.other-copy': { metric: 'kura_frontend_read_failovers_total' },
