@@ -24,6 +24,8 @@ interface KnownDisk {
   unreachableSinceMs: number | undefined
   /** It failed although heartbeats come: they prove nothing, only an answered probe does. */
   isSick: boolean
+  /** When it was last heard after it had ended, was out of reach, or was barred. */
+  appearedAtMs: number
   /** A new extent failed on it lately: not placed on before this time. */
   avoidUntilMs: number
   /** Raised with every change that the maps show. */
@@ -80,6 +82,7 @@ export class DiskView {
         heardAtMs: undefined,
         unreachableSinceMs: undefined,
         isSick: false,
+        appearedAtMs: -Infinity,
         avoidUntilMs: 0,
         revision: this.#revision,
       })
@@ -110,7 +113,10 @@ export class DiskView {
       disk.isSick = false
       disk.avoidUntilMs = 0
     }
-    if (appears) this.#appearedAtMs = this.#clock.monotonicMs()
+    if (appears) {
+      disk.appearedAtMs = this.#clock.monotonicMs()
+      this.#appearedAtMs = disk.appearedAtMs
+    }
     disk.heartbeat = heartbeat
     disk.heartbeatAtMs = this.#clock.monotonicMs()
     this.#noteLife(disk)
@@ -121,6 +127,11 @@ export class DiskView {
   /** Whether this heartbeat is the first one of a process. */
   isNewProcess({ diskUuid, processId }: Heartbeat): boolean {
     return this.#disks.get(diskUuid)?.heartbeat?.processId !== processId
+  }
+
+  /** Whether it is another process that answers for the disk now, or may be. */
+  hasAppearedSince(diskUuid: DiskUuid, sinceMs: number): boolean {
+    return (this.#disks.get(diskUuid)?.appearedAtMs ?? -Infinity) >= sinceMs
   }
 
   /** The disk lives, whatever became of its heartbeats. True where it was out of reach before. */

@@ -238,3 +238,37 @@ test('a record that turns up between two attempts is not dropped', async () => {
   expectEveryCopyHolds(cell, after, [record, late])
   expect(copiesInForce(after)).toHaveLength(3)
 })
+
+test('a disk that comes back older between its seal and the commit is compared again', async () => {
+  const cell = await startCell()
+  const volume = firstOpen(cell)
+  const records = [cell.append(volume, 'first'), cell.append(volume, 'second')]
+  const [older, slow] = volume.extents.map(({ diskUuid }) => cell.indexOf(diskUuid))
+  const sealed = Promise.withResolvers<undefined>()
+  const slowNode = cell.nodes[slow ?? 0]
+  if (slowNode === undefined) throw new Error('a volume has three copies')
+  slowNode.beforeOrder = async (method) => {
+    if (method === 'sealExtent') await sealed.promise
+  }
+  cell.leader.cell.table.volumes.markClosing(volume.volumeId, 'full')
+  cell.leader.cell.wake.closer()
+  const copy = cell.disks[older ?? 0]?.extent(volume.extents[0]?.extentId ?? 0)
+  await vi.waitFor(() => expect(copy?.state).toBe('sealed'), PATIENCE_MS)
+  await cell.killNode(older ?? 0)
+  if (copy === undefined) throw new Error('the copy is there')
+  copy.state = 'frozen'
+  copy.records.delete(records[1]?.hash ?? '')
+  await cell.restartNode(older ?? 0)
+  await vi.waitFor(() => {
+    expect(cell.nodes[older ?? 0]?.orders).toContain('listExtents')
+  }, PATIENCE_MS)
+  sealed.resolve(undefined)
+  await closed(cell, volume)
+  await vi.waitFor(() => {
+    const after = cell.volume(volume.volumeId)
+    const inForce = copiesInForce(after)
+    expect(inForce).toHaveLength(3)
+    expect(inForce.map(({ extentId }) => extentId)).not.toContain(copy.extentId)
+    expectEveryCopyHolds(cell, after, records)
+  }, PATIENCE_MS)
+})

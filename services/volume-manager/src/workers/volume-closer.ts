@@ -14,6 +14,7 @@ import { Worker } from '@kura/runtime'
 import type { Cell } from '../cell.ts'
 import { closeVolume } from '../closing/close-volume.ts'
 import { TaskPool } from '../task-pool.ts'
+import { compareDisksAfter } from './compare-after.ts'
 
 const INTERVAL_MS = 500
 /** Volumes closed at one time. */
@@ -97,6 +98,7 @@ export class VolumeCloser {
   async #attempt(volume: Volume, progress: Progress): Promise<void> {
     const { signal, logger, clock, alarms, metrics } = this.#cell
     const { volumeId } = volume
+    const startMs = clock.monotonicMs()
     try {
       const outcome = await closeVolume(this.#cell, volume, {
         signal,
@@ -113,20 +115,12 @@ export class VolumeCloser {
       const durationMs = clock.monotonicMs() - progress.sinceMs
       metrics.observeClose(durationMs)
       logger.info({ volumeId, durationMs }, 'volume closed')
-      this.#compareLeftBehind(volumeId)
+      compareDisksAfter(this.#cell, volumeId, startMs)
       this.#worker.wake()
     } catch (error) {
       if (signal.aborted) return
       if (!isKuraError(error) || isKuraError(error, 'stale-epoch', 'unknown-outcome')) throw error
       this.#noteFailure(volumeId, progress, error)
-    }
-  }
-
-  /** A copy that came back too late may be equal all the same; a replaced one is to be sealed. */
-  #compareLeftBehind(volumeId: VolumeId): void {
-    const { table, view, wake } = this.#cell
-    for (const { state, diskUuid } of table.volumes.get(volumeId)?.extents ?? []) {
-      if (state !== 'in-force' && view.isReachable(diskUuid)) wake.reconcile(diskUuid)
     }
   }
 

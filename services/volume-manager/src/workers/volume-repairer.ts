@@ -10,6 +10,7 @@ import type { Cell } from '../cell.ts'
 import { findRepairs } from '../repair/find-repairs.ts'
 import { repairVolume } from '../repair/repair-volume.ts'
 import { TaskPool } from '../task-pool.ts'
+import { compareDisksAfter } from './compare-after.ts'
 
 const INTERVAL_MS = 1_000
 /** Volumes looked at in one step; the worst off come first. */
@@ -104,8 +105,9 @@ export class VolumeRepairer {
   }
 
   async #repair(volume: Volume, repair: PlannedRepair): Promise<void> {
-    const { signal, metrics, alarms, wake } = this.#cell
+    const { signal, clock, metrics, alarms, wake } = this.#cell
     const { volumeId } = volume
+    const startMs = clock.monotonicMs()
     try {
       await repairVolume(this.#cell, { volume, repair }, { signal })
       metrics.noteRepair('ok')
@@ -117,15 +119,7 @@ export class VolumeRepairer {
       if (!isKuraError(error) || isKuraError(error, 'stale-epoch', 'unknown-outcome')) throw error
       this.#noteFailure(volumeId, error)
     }
-    this.#compareAgain(volumeId)
-  }
-
-  /** What is out of force now is sealed where it lies; a source is looked at once more. */
-  #compareAgain(volumeId: VolumeId): void {
-    const { table, view, wake } = this.#cell
-    for (const { state, diskUuid } of table.volumes.get(volumeId)?.extents ?? []) {
-      if (state !== 'in-force' && view.isReachable(diskUuid)) wake.reconcile(diskUuid)
-    }
+    compareDisksAfter(this.#cell, volumeId, startMs)
   }
 
   #noteFailure(volumeId: VolumeId, error: unknown): void {
