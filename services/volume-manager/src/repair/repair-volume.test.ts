@@ -169,6 +169,39 @@ test('a new disk in the place of another does not answer for it', async () => {
   expectWhole(cell, closed.volume, closed.records)
 })
 
+test('a disk that comes back older between its build and the commit is compared again', async () => {
+  const cell = await startCell()
+  const closed = await closeOne(cell)
+  const gone = [0, 1].map((copy) => cell.indexOf(diskOf(closed.volume, copy)))
+  const held = Promise.withResolvers<undefined>()
+  const built: number[] = []
+  for (const [index, node] of cell.nodes.entries()) {
+    node.beforeOrder = async (method) => {
+      if (method === 'buildExtent' && built.length > 0) await held.promise
+      if (method === 'buildExtent.published') built.push(index)
+    }
+  }
+  for (const index of gone) await cell.killNode(index)
+  await vi.waitFor(() => expect(built).toHaveLength(1), PATIENCE_MS)
+  const older = built[0] ?? 0
+  await cell.killNode(older)
+  const copy = [...(cell.disks[older]?.extents.values() ?? [])].find(({ volumeId, state }) => {
+    return volumeId === closed.volume.volumeId && state === 'sealed'
+  })
+  if (copy === undefined) throw new Error('the copy was built')
+  copy.state = 'frozen'
+  copy.records.delete(closed.records[1]?.hash ?? '')
+  await cell.restartNode(older)
+  await vi.waitFor(() => expect(cell.nodes[older]?.orders).toContain('listExtents'), PATIENCE_MS)
+  held.resolve(undefined)
+  // Else two silent racks hold up what has two copies.
+  cell.leader.cell.evidence.giveUp(gone.flatMap((index) => cell.disks[index]?.diskUuid ?? []))
+  await vi.waitFor(() => {
+    expect(copiesOf(cell, closed.volume)).toHaveLength(3)
+    expectWhole(cell, closed.volume, closed.records)
+  }, PATIENCE_MS)
+})
+
 test('where only the damaged disk is left, the copy is built anew on it', async () => {
   const cell = await startCell({ nodeCount: 3 })
   const closed = await closeOne(cell)
