@@ -4,6 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterEach, expect, test, vi } from 'vitest'
 import { computeBucketDigest, type Mark, type RecordSummary, type Volume } from '@kura/core'
 import { SeededRandom, temporaryDirectory } from '@kura/testkit'
+import type { FakeExtent } from '../testing/fake-disk.ts'
 import { TestCell, type TestCellOptions } from '../testing/test-cell.ts'
 
 const PATIENCE_MS = 20_000
@@ -136,6 +137,34 @@ test('a copy that its disk does not have is built anew', async () => {
     const copies = copiesOf(cell, closed.volume)
     expect(copies).toHaveLength(3)
     expect(copies.map((copy) => copy.extentId)).not.toContain(extentId)
+  }, PATIENCE_MS)
+  expectWhole(cell, closed.volume, closed.records)
+})
+
+test('a disk that swings between two times keeps one of its copies in force', async () => {
+  const cell = await startCell({ nodeCount: 3 })
+  const closed = await closeOne(cell)
+  const { diskUuid = '', extentId = 0 } = closed.volume.extents[2] ?? {}
+  const index = cell.indexOf(diskUuid)
+  const extents = cell.disks[index]?.extents ?? new Map<number, FakeExtent>()
+  const early = extents.get(extentId)
+  if (early === undefined) throw new Error('the disk has its copy')
+  await cell.killNode(index)
+  extents.delete(extentId)
+  await cell.restartNode(index)
+  const onDisk = () => copiesOf(cell, closed.volume).find((copy) => copy.diskUuid === diskUuid)
+  await vi.waitFor(() => {
+    expect(copiesOf(cell, closed.volume)).toHaveLength(3)
+    expect(onDisk()?.extentId).not.toBe(extentId)
+  }, PATIENCE_MS)
+  const late = onDisk()
+  await cell.killNode(index)
+  extents.set(extentId, early).delete(late?.extentId ?? 0)
+  await cell.restartNode(index)
+  await vi.waitFor(() => {
+    const copies = copiesOf(cell, closed.volume)
+    expect(copies).toHaveLength(3)
+    expect(copies.map((copy) => copy.extentId)).toContain(extentId)
   }, PATIENCE_MS)
   expectWhole(cell, closed.volume, closed.records)
 })

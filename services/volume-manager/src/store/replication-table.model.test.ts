@@ -13,7 +13,6 @@ import {
   parsePocketId,
   parseZoneId,
   type ExtentId,
-  parseExtentId,
   type ExtentState,
   type OrderId,
   type VolumeId,
@@ -211,15 +210,17 @@ class Life implements RandomLife {
 
   putInForce(nth: number): void {
     this.#step(nth, 'closed', (volumeId, volume) => {
-      const extent = { volumeId, extentId: [...volume.extents.keys()][0] ?? parseExtentId(1) }
-      if (volume.state === 'closed' && volume.orderId !== undefined) {
-        const put = (): void => this.#table.volumes.putInForce({ ...extent, lengthBytes: 1 })
+      const [extentId, state] = [...volume.extents].at(-1) ?? []
+      if (extentId === undefined) throw new Error('a volume has extents')
+      const put = (): void => {
+        this.#table.volumes.putInForce({ volumeId, extentId, lengthBytes: 4096 })
+      }
+      const isTaken = volume.orderId !== undefined || state !== 'source'
+      if (volume.state === 'closed' && isTaken) {
         expect(codeOf(put)).toBe('state-conflict')
         return undefined
       }
-      const [extentId] = [...volume.extents.keys()].slice(-1)
-      if (extentId === undefined) throw new Error('a volume has extents')
-      this.#table.volumes.putInForce({ volumeId, extentId, lengthBytes: 4096 })
+      put()
       return () => volume.extents.set(extentId, 'in-force')
     })
   }

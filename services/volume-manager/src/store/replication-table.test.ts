@@ -327,6 +327,41 @@ test('a copy taken out of force is missed where copies are counted', () => {
   expect(table.volumes.get(volumeId)?.extents[0]).toMatchObject({ state: 'source', lengthBytes: 0 })
 })
 
+test('a copy changes its place in the table only from the state that the step is for', () => {
+  const table = lead()
+  const volumeId = insert(table)
+  table.volumes.markOpen(volumeId)
+  table.volumes.markClosing(volumeId, 'copy-lost')
+  close(table, volumeId, ['in-force', 'in-force', 'source'])
+  const [first, , source] = table.volumes.get(volumeId)?.extents ?? []
+  if (first === undefined || source === undefined) throw new Error('three extents')
+  const inForce = { volumeId, extentId: first.extentId }
+  expect(codeOf(() => table.volumes.retireSource(volumeId, first.extentId))).toBe('state-conflict')
+  expect(codeOf(() => table.volumes.putInForce({ ...inForce, lengthBytes: 1 }))).toBe(
+    'state-conflict',
+  )
+  const { extentId } = source
+  expect(codeOf(() => table.volumes.takeOutOfForce({ volumeId, extentId }))).toBe('state-conflict')
+  table.volumes.retireSource(volumeId, extentId)
+  expect(codeOf(() => table.volumes.retireSource(volumeId, extentId))).toBe('state-conflict')
+  expect(table.volumes.underReplicatedCount()).toBe(1)
+})
+
+test('a volume with several copies on a disk is listed once', () => {
+  const table = lead()
+  const volumeId = closeOne(table)
+  const [orderId, extentId] = [table.ids.nextOrderId(), table.ids.nextExtentId()]
+  const diskUuid = diskUuids[0] ?? parseDiskUuid('')
+  table.volumes.beginRepair(volumeId, orderId)
+  table.volumes.addIntent({ volumeId, extentId, diskUuid, orderId })
+  const built = [{ extentId, lengthBytes: 4096 }]
+  table.volumes.commitRepair({
+    ...{ volumeId, orderId, digest: DIGEST, recordCount: 7, built },
+    retired: [],
+  })
+  expect(table.volumes.onDisk(diskUuid, 'in-force')).toHaveLength(1)
+})
+
 test('a table that disks have outlived issues no ids', () => {
   const { ids } = lead()
   ids.nextExtentId()

@@ -255,6 +255,7 @@ export class VolumeRows {
       // An order may be replacing this very copy: it is compared again afterwards.
       this.#requireOrder(extent.volumeId, undefined)
       const { volumeId, extentId, lengthBytes } = extent
+      this.#requireExtent(volumeId, extentId, 'source')
       this.#statements.setExtent.run('in-force', lengthBytes, extentId, volumeId)
       this.#statements.countCopies.run(volumeId, volumeId)
       this.#statements.touch.run(version, volumeId)
@@ -316,6 +317,7 @@ export class VolumeRows {
     this.#transactions.write((version) => {
       this.#requireState(volumeId, 'closed')
       this.#requireOrder(volumeId, undefined)
+      this.#requireExtent(volumeId, extentId, 'source')
       this.#statements.setExtentState.run('retired', extentId, volumeId)
       this.#statements.touch.run(version, volumeId)
     })
@@ -327,6 +329,7 @@ export class VolumeRows {
       this.#requireState(extent.volumeId, 'closed')
       this.#requireOrder(extent.volumeId, undefined)
       const { volumeId, extentId } = extent
+      this.#requireExtent(volumeId, extentId, 'in-force')
       this.#statements.setExtent.run('source', 0, extentId, volumeId)
       this.#statements.countCopies.run(volumeId, volumeId)
       this.#statements.touch.run(version, volumeId)
@@ -352,6 +355,14 @@ export class VolumeRows {
     if (state === expected) return
     throw new KuraError('state-conflict', 'the volume is not in the state this step needs', {
       details: { volumeId, expected, found: state ?? 'none' },
+    })
+  }
+
+  #requireExtent(volumeId: VolumeId, extentId: ExtentId, expected: ExtentState): void {
+    const extent = this.get(volumeId)?.extents.find((one) => one.extentId === extentId)
+    if (extent?.state === expected) return
+    throw new KuraError('state-conflict', 'the copy is not in the state this step needs', {
+      details: { volumeId, extentId, expected, found: extent?.state ?? 'none' },
     })
   }
 

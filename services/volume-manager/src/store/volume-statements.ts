@@ -14,7 +14,6 @@ export interface DiskLossRow {
 export function prepareVolumeStatements({ database }: TableTransactions) {
   const volumes = (rest: string): Statement<VolumeRow> =>
     database.prepare(`select volumes.* from volumes ${rest}`)
-  const onDisk = 'join extents using (volume_id) where extents.disk_uuid = ? and extents.state'
   const whole = `state = 'closed' and copies_in_force >= 3 and volume_id in (
     select volume_id from extents
     where state = 'in-force' and disk_uuid in (select value from json_each(?)))`
@@ -40,7 +39,8 @@ export function prepareVolumeStatements({ database }: TableTransactions) {
     underReplicated: volumes(`where state = 'closed' and copies_in_force < 3 limit ?`),
     needingRepair: volumes(needy),
     ordered: volumes(`where state = 'closed' and order_id <> 0 order by volume_id`),
-    onDisk: volumes(`${onDisk} = ? order by volume_id`),
+    onDisk: volumes(`where volume_id in (
+      select volume_id from extents where disk_uuid = ? and state = ?) order by volume_id`),
     count: database.prepare<{ state: string; count: number }>(
       'select state, count(*) as count from volumes group by state',
     ),
