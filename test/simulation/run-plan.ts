@@ -3,6 +3,8 @@ import { checkEnd, type EndOfLife } from './checkers/check-end.ts'
 import { findLost, findUntoldLoss } from './checkers/check-lost.ts'
 import { HistoryRecorder } from './checkers/history.ts'
 import { findHistoryViolation } from './checkers/linearisable.ts'
+import { mayNeedRepair } from './checkers/needless-repair.ts'
+import { findRetryStorm } from './checkers/retry-rate.ts'
 import { BegunAgain, countRetries } from './coverage/retries.ts'
 import type { Coverage } from './coverage/coverage.ts'
 import { Kernel } from './kernel/kernel.ts'
@@ -63,12 +65,16 @@ class PlanRun {
   }
 
   async run(): Promise<RunResult> {
+    const isRepairNeedless = !mayNeedRepair(this.#plan)
     const stopWatching = watchMarks((mark, fields) => {
       const { current } = this.#kernel
       if (!current.isAlive) return
       this.#marks.set(mark, (this.#marks.get(mark) ?? 0) + 1)
       this.#begunAgain.pass(mark, fields)
       this.#kernel.trace('mark', mark)
+      if (mark === 'table.repair.begun' && isRepairNeedless) {
+        this.#fail({ kind: 'needless-repair', message: 'no disk was away for long' })
+      }
       this.#injector.passMark(mark, current.name)
     })
     try {
@@ -99,8 +105,15 @@ class PlanRun {
     await this.#quieten()
     await this.#readAll()
     this.#checkHistory()
+    this.#checkRetries()
     if (plan.suite === 'survivable') await this.#checkEnd()
     else await this.#checkBeyond()
+  }
+
+  #checkRetries(): void {
+    if (this.#failure !== undefined) return
+    const message = findRetryStorm(this.#workload.connections, this.#history.read())
+    if (message !== undefined) this.#fail({ kind: 'retry-storm', message })
   }
 
   /**
@@ -185,6 +198,11 @@ class PlanRun {
     return this.#failure === undefined
   }
 
+  #checkObedience(): void {
+    const message = this.#zone.rpcSwitch.obedience.violation
+    if (message !== undefined) this.#fail({ kind: 'disobedient', message })
+  }
+
   /** Asks now and then; a failure ends every wait. */
   async #wait(kind: string, withinMs: number, isDone: () => boolean): Promise<void> {
     if (this.#failure !== undefined) return
@@ -192,6 +210,7 @@ class PlanRun {
     const untilMs = kernel.nowMs + withinMs
     let isOver = false
     const look = (): void => {
+      this.#checkObedience()
       isOver = this.#failure !== undefined || isDone() || kernel.nowMs > untilMs
       if (!isOver) kernel.schedule(kernel.world, LOOK_EVERY_MS, look)
     }

@@ -1,5 +1,6 @@
 /** Carries calls between the processes of a simulated zone. */
 import type { RpcFailure, RpcStatus } from '@kura/rpc'
+import { Obedience } from '../checkers/obedience.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { ProcessScope } from '../kernel/process-scope.ts'
 import { MessageHolds } from './message-holds.ts'
@@ -65,6 +66,8 @@ interface UnderWay {
 }
 
 export class RpcSwitch {
+  /** Who obeyed whom. */
+  readonly obedience = new Obedience()
   readonly #network: SimulatedNetwork
   readonly #kernel: Kernel
   readonly #endpoints = new Map<string, RpcEndpoint>()

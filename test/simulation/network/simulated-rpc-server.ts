@@ -112,7 +112,18 @@ export class SimulatedRpcServer implements RpcListener, RpcEndpoint {
     const { method, context, request } = this.#admit(arrived, running)
     const served = this.#methods.get(arrived.head.path)
     if (served === undefined || !('unary' in served)) throw unimplemented(arrived.head.path)
-    return method.responseSerialize(await served.unary(request, context))
+    const obeyed = this.#watchOrder(method, request)
+    const response = await served.unary(request, context)
+    obeyed?.()
+    return method.responseSerialize(response)
+  }
+
+  #watchOrder({ name }: BoundMethod, request: object): (() => void) | undefined {
+    const { scope } = this
+    if (!scope.name.startsWith('storage-node-')) return undefined
+    if (!('epoch' in request) || typeof request.epoch !== 'bigint') return undefined
+    const { epoch } = request
+    return this.#switch.obedience.arrives({ scope, method: name, epoch })
   }
 
   async #runStream(arrived: ArrivedStream, running: RunningCall): Promise<void> {

@@ -2,10 +2,12 @@
 import { createHash } from 'node:crypto'
 import { KuraClient } from '@kura/client'
 import { isKuraError, toKuraError } from '@kura/core'
+import type { SocketNetwork } from '@kura/transport'
 import type { Answer, HistoryRecorder } from '../checkers/history.ts'
 import { SimulatedClock } from '../kernel/simulated-clock.ts'
 import { blockOfKey } from '../plan/blocks.ts'
 import type { Operation } from '../plan/plan.ts'
+import type { Connection } from '../checkers/retry-rate.ts'
 import type { SimulatedZone } from './simulated-zone.ts'
 import { frontendAddress } from './zone-configs.ts'
 
@@ -21,6 +23,7 @@ export class Workload {
   readonly #zone: SimulatedZone
   readonly #history: HistoryRecorder
   readonly #clients = new Map<string, KuraClient>()
+  readonly #connections: Connection[] = []
   #runningCount = 0
   #nextId = 1_000_000
 
@@ -32,6 +35,11 @@ export class Workload {
   /** Operations that wait for their answer. */
   get runningCount(): number {
     return this.#runningCount
+  }
+
+  /** In the order of time. */
+  get connections(): readonly Connection[] {
+    return this.#connections
   }
 
   /** Does the operations of the plan at their times. */
@@ -96,6 +104,11 @@ export class Workload {
     if (known !== undefined) return known
     const { kernel, network, configs } = this.#zone
     const scope = kernel.newScope(name)
+    const sockets = network.sockets(scope)
+    const connect: SocketNetwork['connect'] = (to) => {
+      this.#connections.push({ client: number, frontend, atMs: kernel.nowMs })
+      return sockets.connect(to)
+    }
     const client = new KuraClient({
       pocket: configs.index().pocket,
       servers: [frontendAddress(frontend)],
@@ -104,7 +117,7 @@ export class Workload {
       attemptTimeoutMs: ATTEMPT_TIMEOUT_MS,
       clock: new SimulatedClock({ kernel, scope }),
       random: kernel.fork(name),
-      network: network.sockets(scope),
+      network: { ...sockets, connect },
     })
     this.#clients.set(name, client)
     return client
