@@ -53,7 +53,7 @@ export function applyEdits(source: string, edits: readonly SourceEdit[]): string
 }
 
 /** The changed source of each file that the variant changes, by its path from the root. */
-export function sabotagedSources({ edits }: Variant): ReadonlyMap<string, string> {
+export function sabotagedSources({ edits }: Pick<Variant, 'edits'>): ReadonlyMap<string, string> {
   const byFile = Map.groupBy(edits, ({ file }) => file)
   return new Map(
     [...byFile].map(([file, edits]) => {

@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { tableOfVariants } from '../sabotage/describe-sabotage.ts'
 import { ownTitle, sabotagedSources } from '../sabotage/variant.ts'
 import { VARIANTS } from '../sabotage/variants.ts'
+import { tableOfKeptPlans } from '../simulation/sabotage/table-of-kept-plans.ts'
+import { SIMULATED_VARIANTS } from '../simulation/sabotage/variants.ts'
 import { filesMatching, readText } from './repository.ts'
 
 const README = 'test/README.md'
@@ -18,6 +20,7 @@ function tableOfCounts(): string {
 test.each([
   { what: 'counts', table: tableOfCounts() },
   { what: 'sabotages', table: tableOfVariants(VARIANTS) },
+  { what: 'sabotages of a simulated zone', table: tableOfKeptPlans() },
 ])('the table of $what is what the suites are held to', ({ table }) => {
   expect(readText(README)).toContain(table)
 })
@@ -30,6 +33,10 @@ test.each(Object.keys(PROMISED_COUNTS))('some suite is held to its %s', (name) =
 })
 
 describe('sabotage', () => {
+  test.each(SIMULATED_VARIANTS)('$name of a simulated zone changes what is there', (variant) => {
+    expect(sabotagedSources(variant).size).toBeGreaterThan(0)
+  })
+
   test.each(VARIANTS)('$name changes what is there, and names tests that are there', (variant) => {
     expect(sabotagedSources(variant).size).toBeGreaterThan(0)
     for (const catcher of variant.caughtBy) {

@@ -37,13 +37,18 @@ const TOPOLOGY_MIN: Topology = {
  */
 export async function shrinkPlan(
   plan: Plan,
-  options: { readonly fails: Fails; readonly runsMax?: number },
+  options: {
+    readonly fails: Fails
+    readonly runsMax?: number
+    /** Why a plan is no candidate. By default what the fault atlas says. */
+    readonly violation?: (plan: Plan) => string | undefined
+  },
 ): Promise<Shrunk> {
-  const runsMax = options.runsMax ?? SHRINK_RUNS_MAX
+  const { runsMax = SHRINK_RUNS_MAX, violation = atlasViolation } = options
   let runs = 0
   let isCutShort = false
   const failsWithinLimit: Fails = async (candidate) => {
-    if (atlasViolation(candidate) !== undefined) return false
+    if (violation(candidate) !== undefined) return false
     if (runs === runsMax) {
       isCutShort = true
       return false

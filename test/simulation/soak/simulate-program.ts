@@ -1,6 +1,7 @@
 /** `pnpm simulate`: one plan, from a seed or a file. Exits with 1 where it fails. */
 import { join, relative } from 'node:path'
 import { formatCoverage } from '../coverage/coverage.ts'
+import { loadSabotaged } from '../sabotage/load-sabotaged.ts'
 import { makePlan } from '../plan/make-plan.ts'
 import { readPlanFile, writePlanFile } from '../plan/plan-file.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -26,8 +27,9 @@ try {
 }
 
 async function simulate(command: SimulateCommand): Promise<number> {
-  const { source, record } = command
-  const runZone = await loadRunPlan(ZONE_RUNNER)
+  const { source, record, sabotage } = command
+  const runZone =
+    sabotage === undefined ? await loadRunPlan(ZONE_RUNNER) : await loadSabotaged(sabotage)
   const runPlan: RunPlan = (plan) => runZone(plan, { record })
   const plan =
     'planPath' in source ? readPlanFile(source.planPath) : makePlan(source.seed, source.suite)
@@ -36,7 +38,7 @@ async function simulate(command: SimulateCommand): Promise<number> {
   const elapsedMs = performance.now() - startedAtMs
   tellResult(plan, result, elapsedMs)
   if (result.failure === undefined) return 0
-  if (command.shrink) await shrinkAndKeep(plan, { kind: result.failure.kind, runPlan })
+  if (command.shrink) await shrinkAndKeep(plan, { kind: result.failure.kind, runPlan, sabotage })
   return 1
 }
 
@@ -53,9 +55,13 @@ function tellResult(plan: Plan, result: RunResult, elapsedMs: number): void {
 
 async function shrinkAndKeep(
   plan: Plan,
-  options: { readonly kind: string; readonly runPlan: RunPlan },
+  options: {
+    readonly kind: string
+    readonly runPlan: RunPlan
+    readonly sabotage: string | undefined
+  },
 ): Promise<void> {
-  const { kind, runPlan } = options
+  const { kind, runPlan, sabotage } = options
   const limits = { runPlan, runsMax: SHRINK_RUNS_MAX }
   const { plan: smallest, runs, isCutShort } = await shrinkFailure({ plan, kind }, limits)
   const path = join(KEPT_PLANS, `${plan.suite}-${plan.seed}.json`)
@@ -66,7 +72,8 @@ async function shrinkAndKeep(
     `shrunk to ${operations.length} operations and ${faults.length} faults, ${runs} runs${limit}`,
   )
   tell(`seed ${plan.seed}, commit ${readCommit()}`)
-  tell(replayPlanCommand(relative(process.cwd(), path)))
+  const extra = sabotage === undefined ? '' : ` --sabotage ${sabotage}`
+  tell(`${replayPlanCommand(relative(process.cwd(), path))}${extra}`)
 }
 
 function tell(line: string): void {

@@ -19,6 +19,7 @@ pnpm simulate --plan FILE
   --suite SUITE    survivable (default) or beyond
   --record         prints the newest lines of the trace
   --shrink         makes a failing plan small, and writes it down
+  --sabotage NAME  breaks a promise on purpose
 `
 
 export interface SoakCommand {
@@ -32,6 +33,7 @@ export interface SimulateCommand {
   readonly source: { readonly seed: number; readonly suite: Suite } | { readonly planPath: string }
   readonly record: boolean
   readonly shrink: boolean
+  readonly sabotage: string | undefined
 }
 
 const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000 } as const
@@ -59,20 +61,20 @@ export function parseSimulateCommand(args: readonly string[]): SimulateCommand |
   const text = { type: 'string' } as const
   const flag = { type: 'boolean', default: false } as const
   const options = {
-    ...{ seed: text, plan: text },
+    ...{ seed: text, plan: text, sabotage: text },
     suite: { ...text, default: 'survivable' },
     ...{ record: flag, shrink: flag, help: flag },
   } as const
   const { values } = parseArgs({ args: [...args], options })
   if (values.help) return 'help'
-  const { record, shrink, plan: planPath } = values
+  const { record, shrink, sabotage, plan: planPath } = values
   const suite = parseOneOf('--suite', SUITES, values.suite)
   const seed = parseWhole('--seed', values.seed)
   if (planPath !== undefined && seed === undefined) {
-    return { source: { planPath }, record, shrink }
+    return { source: { planPath }, record, shrink, sabotage }
   }
   if (seed !== undefined && planPath === undefined) {
-    return { source: { seed, suite }, record, shrink }
+    return { source: { seed, suite }, record, shrink, sabotage }
   }
   throw new TypeError('give --seed N or --plan FILE')
 }
