@@ -17,11 +17,8 @@ export const repairWithoutVerifying: SimulatedVariant = {
     },
     {
       file: 'packages/extent/src/read-record.ts',
-      fragment: `      (await confirm(context, place, slab))
-    if`,
-      replacement: `      (await confirm(context, place, slab)) ||
-      true
-    if`,
+      fragment: 'if (!isSoundInCache && !(await confirm(context, place, slab))) throw damaged(place)',
+      replacement: 'if (!isSoundInCache) await confirm(context, place, slab)',
     },
     {
       file: 'services/storage-node/src/handlers/read-record.ts',
