@@ -1,6 +1,6 @@
 /**
- * Bytes add up: the files of a disk are all that uses it, and no file of an extent is there that the
- * table does not know of.
+ * Bytes add up: the files of a disk are all that uses it, and no file of an extent is there that
+ * the table does not know of.
  */
 import type { EndViolation } from './end-violation.ts'
 import type { HeldDisk, ZoneHoldings } from './zone-holdings.ts'

@@ -116,7 +116,8 @@ describe('what a zone holds at its end', () => {
     const source = life.copy()
     const { id } = copyOf('closed', source)
     const own = `(select volume_id from extents where extent_id = ${id})`
-    const other = `(select disk_uuid from extents where volume_id = ${own} and extent_id <> ${id} limit 1)`
+    const others = `from extents where volume_id = ${own} and extent_id <> ${id}`
+    const other = `(select disk_uuid ${others} limit 1)`
     const change = `${sql.replace('DISK', other)} where extent_id = ${id}`
     const tableImage = changed(source.tableImage, change)
     const found = findViolation(await readHoldings({ ...source, tableImage }))

@@ -30,8 +30,8 @@ export interface EndOfLife {
 }
 
 /**
- * What a disk lacked that a fault has destroyed: `excused` where no scrubber had the time to find it,
- * `mended` where it was found and the copies were made anew.
+ * What a disk lacked that a fault has destroyed: `excused` where no scrubber had the time to find
+ * it, `mended` where it was found and the copies were made anew.
  */
 type EndEvent = 'excused' | 'mended'
 

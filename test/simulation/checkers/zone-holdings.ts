@@ -253,8 +253,8 @@ async function checkContent(content: Buffer): Promise<HeldExtent> {
 }
 
 /**
- * The identity of the disk. Where rot has hit that, the table says for which disk it had the extents
- * made that are there: no two disks ever have the same.
+ * The identity of the disk. Where rot has hit that, the table says for which disk it had the
+ * extents made that are there: no two disks ever have the same.
  */
 async function readDiskUuid(
   image: MemoryDisk,

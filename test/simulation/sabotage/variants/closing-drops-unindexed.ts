@@ -32,7 +32,8 @@ export const closingDropsUnindexed: SimulatedVariant = {
     {
       file: 'services/volume-manager/src/closing/complete-copies.ts',
       fragment: 'const equal = own.find((copy) => missingFrom(copy, union).length === 0)',
-      replacement: `const hasMore = (copy: ReadCopy) => [...copy.records.keys()].some((hash) => !union.records.has(hash))
+      replacement: `const hasMore = (copy: ReadCopy) =>
+    [...copy.records.keys()].some((hash) => !union.records.has(hash))
   const equal = own.find((copy) => missingFrom(copy, union).length === 0 && !hasMore(copy))`,
     },
     {

@@ -4,7 +4,8 @@ import type { Plan } from '../../plan/plan.ts'
 import type { SimulatedVariant } from '../simulated-variant.ts'
 
 /** Modification times are in no message: the sabotage tells them behind everybody's back. */
-const TIMES = `((globalThis as any).kuraWrittenAt ??= new Map<string, number>()) as Map<string, number>`
+const TIMES = `((globalThis as any).kuraWrittenAt ??=
+    new Map<string, number>()) as Map<string, number>`
 
 export const repairTrustsTheNewest: SimulatedVariant = {
   name: 'repair-trusts-the-newest',

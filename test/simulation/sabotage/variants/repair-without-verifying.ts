@@ -17,8 +17,8 @@ export const repairWithoutVerifying: SimulatedVariant = {
     },
     {
       file: 'packages/extent/src/read-record.ts',
-      fragment: 'if (!isSoundInCache && !(await confirm(context, place, slab))) throw damaged(place)',
-      replacement: 'if (!isSoundInCache) await confirm(context, place, slab)',
+      fragment: '!(await confirm(context, place, slab))) throw damaged(place)',
+      replacement: '!(await confirm(context, place, slab))) void damaged',
     },
     {
       file: 'services/storage-node/src/handlers/read-record.ts',
