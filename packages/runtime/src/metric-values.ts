@@ -23,21 +23,24 @@ export const DURATION_BUCKETS_SECONDS: readonly number[] = [
 
 export class Histogram {
   readonly #bounds: readonly number[]
-  /** By bucket, not cumulative; the last one has no bound. */
-  readonly #counts: Float64Array
+  /**
+   * By bucket, not cumulative; the last one has no bound. Most combinations of labels never come:
+   * there is nothing before the first observation.
+   */
+  #counts: number[] | undefined
   #sum = 0
 
   /** REQUIRES: `bounds` rise. */
   constructor(bounds: readonly number[]) {
     this.#bounds = bounds
-    this.#counts = new Float64Array(bounds.length + 1)
   }
 
   observe(value: number): void {
     const bounds = this.#bounds
     let bucket = 0
     while (bucket < bounds.length && value > (bounds[bucket] ?? 0)) bucket += 1
-    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1
+    const counts = (this.#counts ??= this.#noCounts())
+    counts[bucket] = (counts[bucket] ?? 0) + 1
     this.#sum += value
   }
 
@@ -48,9 +51,13 @@ export class Histogram {
   /** Observations up to each bound, the last one for all. */
   cumulative(): readonly { readonly bound: number; readonly count: number }[] {
     let total = 0
-    return [...this.#counts].map((count, bucket) => {
+    return (this.#counts ?? this.#noCounts()).map((count, bucket) => {
       total += count
       return { bound: this.#bounds[bucket] ?? Infinity, count: total }
     })
+  }
+
+  #noCounts(): number[] {
+    return new Array<number>(this.#bounds.length + 1).fill(0)
   }
 }
