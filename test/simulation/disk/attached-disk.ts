@@ -41,7 +41,7 @@ export class AttachedDisk implements Disk {
   }
 
   async readFile(path: string): Promise<Buffer> {
-    return await this.#perform('readFile', path, (medium) => medium.readFile(path))
+    return await this.#look('readFile', path, (medium) => medium.readFile(path))
   }
 
   /** The steps of the real one, each an operation of its own. */
@@ -60,11 +60,11 @@ export class AttachedDisk implements Disk {
   }
 
   async list(directory: string): Promise<readonly string[]> {
-    return await this.#perform('list', directory, (medium) => medium.list(directory))
+    return await this.#look('list', directory, (medium) => medium.list(directory))
   }
 
   async stat(path: string): Promise<FileStat | undefined> {
-    return await this.#perform('stat', path, (medium) => medium.stat(path))
+    return await this.#look('stat', path, (medium) => medium.stat(path))
   }
 
   async makeDirectory(path: string): Promise<void> {
@@ -86,14 +86,14 @@ export class AttachedDisk implements Disk {
   }
 
   async space(): Promise<{ readonly totalBytes: number; readonly freeBytes: number }> {
-    return await this.#perform('space', '', async (medium) => {
+    return await this.#look('space', '', async (medium) => {
       const space = await medium.space()
       return this.#attachment.disk.faults.isLasting('enospc') ? { ...space, freeBytes: 0 } : space
     })
   }
 
   async isMountPoint(): Promise<boolean> {
-    return await this.#perform('isMountPoint', '', (medium) => medium.isMountPoint())
+    return await this.#look('isMountPoint', '', (medium) => medium.isMountPoint())
   }
 
   async lock(path: string): Promise<DiskLock> {
@@ -118,6 +118,15 @@ export class AttachedDisk implements Disk {
     const { disk } = this.#attachment
     return await perform(this.#attachment, `${kind} ${path}`, () => work(disk.medium))
   }
+
+  async #look<Result>(
+    kind: string,
+    path: string,
+    work: (medium: SimulatedDisk['medium']) => Promise<Result>,
+  ): Promise<Result> {
+    const { disk } = this.#attachment
+    return await look(this.#attachment, `${kind} ${path}`, () => work(disk.medium))
+  }
 }
 
 class AttachedFile implements File {
@@ -132,7 +141,7 @@ class AttachedFile implements File {
   }
 
   async read(target: Uint8Array, offsetBytes: number): Promise<number> {
-    return await this.#perform('read', () => this.#file.read(target, offsetBytes))
+    return await this.#look('read', () => this.#file.read(target, offsetBytes))
   }
 
   async write(pieces: readonly Uint8Array[], offsetBytes: number): Promise<void> {
@@ -163,7 +172,7 @@ class AttachedFile implements File {
   }
 
   async sizeBytes(): Promise<number> {
-    return await this.#perform('size', () => this.#file.sizeBytes())
+    return await this.#look('size', () => this.#file.sizeBytes())
   }
 
   async close(): Promise<void> {
@@ -173,25 +182,44 @@ class AttachedFile implements File {
   async #perform<Result>(kind: string, work: () => Promise<Result>): Promise<Result> {
     return await perform(this.#attachment, `${kind} ${this.#path}`, work)
   }
+
+  async #look<Result>(kind: string, work: () => Promise<Result>): Promise<Result> {
+    return await look(this.#attachment, `${kind} ${this.#path}`, work)
+  }
 }
 
 /** A step of a dead process is never taken: the kernel drops its events. */
 async function perform<Result>(
-  { disk, scope, kernel }: Attachment,
+  attachment: Attachment,
   detail: string,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const wait = async (delayMs: number): Promise<void> => {
-    await new Promise<void>((resolve) => {
-      kernel.schedule(scope, delayMs, resolve)
-    })
-  }
+  const { disk, kernel } = attachment
   const { beforeMs, afterMs } = disk.drawLatency()
-  await wait(beforeMs)
+  await wait(attachment, beforeMs)
   kernel.trace(disk.name, detail)
   try {
     return await work()
   } finally {
-    await wait(afterMs)
+    await wait(attachment, afterMs)
   }
+}
+
+/** What changes nothing may as well take its effect at the moment of its answer. */
+async function look<Result>(
+  attachment: Attachment,
+  detail: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const { disk, kernel } = attachment
+  const { beforeMs, afterMs } = disk.drawLatency()
+  await wait(attachment, beforeMs + afterMs)
+  kernel.trace(disk.name, detail)
+  return await work()
+}
+
+async function wait({ kernel, scope }: Attachment, delayMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    kernel.schedule(scope, delayMs, resolve)
+  })
 }

@@ -37,6 +37,7 @@ export class SimulatedSocket extends EventEmitter implements ByteSocket {
   #untakenBytes = 0
   #underWayBytes = 0
   #mustDrain = false
+  #isTaking = false
   readonly #arrived: Uint8Array[] = []
   #peerEnded = false
   #saidEnd = false
@@ -100,7 +101,7 @@ export class SimulatedSocket extends EventEmitter implements ByteSocket {
   resume(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
-    this.#soon(() => this.#deliver())
+    if (this.#arrived.length > 0 || this.#peerEnded) this.#soon(() => this.#deliver())
   }
 
   cork(): void {
@@ -125,7 +126,7 @@ export class SimulatedSocket extends EventEmitter implements ByteSocket {
     this.#untakenBytes += bytes.length
     if (this.#corks > 0) this.#corked.push(bytes)
     else this.#send(Buffer.from(bytes))
-    this.#soon(() => this.#takeWrites())
+    this.#takeWritesLater()
     this.#mustDrain ||= this.#untakenBytes >= WINDOW_BYTES
     return !this.#mustDrain
   }
@@ -168,10 +169,10 @@ export class SimulatedSocket extends EventEmitter implements ByteSocket {
     this.#deliver()
   }
 
-  /** The peer has read that much. */
+  /** The peer has read that much. Only where somebody waits for the room it is an event. */
   meetRead(sizeBytes: number): void {
     this.#underWayBytes -= sizeBytes
-    this.#takeWrites()
+    if (this.#untaken.length > 0 || this.#mustDrain) this.#soon(() => this.#takeWrites())
   }
 
   /** The process dies: as the kernel does, the peer is told, unless the whole machine is gone. */
@@ -189,6 +190,16 @@ export class SimulatedSocket extends EventEmitter implements ByteSocket {
   #whenConnected(send: () => void): void {
     if (this.#way === undefined) this.#unsent.push(send)
     else send()
+  }
+
+  /** As `net.Socket` does where the system took the bytes at once: after what runs now. */
+  #takeWritesLater(): void {
+    if (this.#isTaking) return
+    this.#isTaking = true
+    process.nextTick(() => {
+      this.#isTaking = false
+      this.#takeWrites()
+    })
   }
 
   /** Those that the window has room for, in order. */
@@ -226,8 +237,7 @@ export class SimulatedSocket extends EventEmitter implements ByteSocket {
 
   /** Acknowledgements of TCP travel beside the bytes; they are not what is tested here. */
   #acknowledge(readBytes: number): void {
-    const peer = this.#peer
-    if (peer !== undefined) this.#kernel.schedule(peer.scope, 0, () => peer.meetRead(readBytes))
+    this.#peer?.meetRead(readBytes)
   }
 
   #sayEnd(): void {
