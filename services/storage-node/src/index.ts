@@ -1,5 +1,6 @@
 export { parseConfig, settings } from './config.ts'
 export type { StorageNodeConfig } from './config.ts'
 export { initialise } from './initialise.ts'
+export type { SlabShares } from './slab-shares.ts'
 export { StorageNode } from './storage-node.ts'
 export type { StorageNodeOverrides } from './storage-node.ts'

@@ -52,6 +52,7 @@ export interface StorageNodeOverrides {
   readonly random?: Random
   readonly disk?: Disk
   readonly store?: ExtentStoreSettings
+  readonly slabs?: SlabShares
   readonly openCoordinator?: OpenCoordinator
   readonly rpc?: RpcNetwork
   readonly sockets?: SocketNetwork
@@ -98,7 +99,7 @@ export class StorageNode implements Service {
     this.#identity = { pocket, zone, cellId, kind: 'storage-node', id }
     this.#processId = randomUuid(this.#random)
     this.#loggers = createLoggers({ id, level: config.logLevel })
-    this.#slabs = createSlabShares(config)
+    this.#slabs = overrides.slabs ?? createSlabShares(config)
     const hello = { pocket, zone, role: 'storage-node' } as const
     this.#blockClient = new BlockClient({ hello, clock: this.#clock, network: overrides.sockets })
     this.#metrics = createMetrics({

@@ -26,6 +26,7 @@ import { processNames, type Plan, type ProcessKind, type ProcessName } from '../
 import type { ProcessScope } from '../kernel/process-scope.ts'
 import { LifeMetrics } from './life-metrics.ts'
 import { SimulatedProcess, type Life } from './simulated-process.ts'
+import { smallShares } from './small-shares.ts'
 import { ZoneConfigs } from './zone-configs.ts'
 
 /**
@@ -277,7 +278,9 @@ export class SimulatedZone {
           openFilesMax: settings.openFilesMax,
           batchRecordsMax: settings.appendBatchRecordsMax,
         }
-        return StorageNode.create(this.configs.node(number), { ...common, disk, store, sockets })
+        const config = this.configs.node(number)
+        const slabs = smallShares(config)
+        return StorageNode.create(config, { ...common, disk, store, slabs, sockets })
       }
       case 'frontend': {
         return Frontend.create(this.configs.frontend(number), {

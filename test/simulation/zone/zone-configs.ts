@@ -1,6 +1,7 @@
 /** The settings of every process of a simulated zone: production's own, made small by the plan. */
 import { parseConfig as parseIndex, type BlockIndexConfig } from '@kura/block-index'
 import { parseConfig as parseFrontend, type FrontendConfig } from '@kura/frontend'
+import type { Environment } from '@kura/runtime'
 import { parseConfig as parseNode, type StorageNodeConfig } from '@kura/storage-node'
 import { parseConfig as parseManager, type VolumeManagerConfig } from '@kura/volume-manager'
 import { parseConfig as parseMaster, type ZoneMasterConfig } from '@kura/zone-master'
@@ -14,6 +15,16 @@ const ENV = {
 }
 
 const SILENT = { logLevel: 'silent' } as const
+
+/** By what each process has of its own, whose names tell its kind: parsed once for all lives. */
+const parsed = new Map<string, unknown>()
+
+function parseOnce<Config>(parse: (env: Environment) => Config, own: Environment): Config {
+  const key = JSON.stringify(own)
+  const known = parsed.get(key) ?? parse({ ...ENV, ...own })
+  parsed.set(key, known)
+  return known as Config
+}
 
 /** Clients keep the address of a frontend; everybody else is found through coordination. */
 export function frontendAddress(instance: number): string {
@@ -29,8 +40,7 @@ export class ZoneConfigs {
 
   node(number: number): StorageNodeConfig {
     const { settings, topology } = this.#plan
-    const base = parseNode({
-      ...ENV,
+    const base = parseOnce(parseNode, {
       KURA_STORAGE_NODE_DATA_DIR: `/simulated/node-${number}`,
       KURA_STORAGE_NODE_OSD_ID: String(number),
       KURA_STORAGE_NODE_RACK: `rack-${rackOfNode(topology, number)}`,
@@ -50,8 +60,7 @@ export class ZoneConfigs {
 
   frontend(instance: number): FrontendConfig {
     const { settings } = this.#plan
-    const base = parseFrontend({
-      ...ENV,
+    const base = parseOnce(parseFrontend, {
       KURA_FRONTEND_DATA_DIR: `/simulated/frontend-${instance}`,
     })
     return {
@@ -67,14 +76,13 @@ export class ZoneConfigs {
   }
 
   index(): BlockIndexConfig {
-    const base = parseIndex({ ...ENV, KURA_BLOCK_INDEX_DATA_DIR: '/simulated/block-index' })
+    const base = parseOnce(parseIndex, { KURA_BLOCK_INDEX_DATA_DIR: '/simulated/block-index' })
     return { ...base, ...SILENT, rpcAddress: '127.0.0.1:0', tMinMs: this.#plan.settings.tMinMs }
   }
 
   manager(instance: number): VolumeManagerConfig {
     const { settings } = this.#plan
-    const base = parseManager({
-      ...ENV,
+    const base = parseOnce(parseManager, {
       KURA_VOLUME_MANAGER_DATA_DIR: '/simulated/volume-manager',
     })
     return {
@@ -94,7 +102,9 @@ export class ZoneConfigs {
   }
 
   master(instance: number): ZoneMasterConfig {
-    const base = parseMaster({ ...ENV, KURA_ZONE_MASTER_DATA_DIR: '/simulated/zone-master' })
+    const base = parseOnce(parseMaster, {
+      KURA_ZONE_MASTER_DATA_DIR: '/simulated/zone-master',
+    })
     return { ...base, ...SILENT, instance, rpcAddress: '127.0.0.1:0' }
   }
 }
