@@ -18,6 +18,9 @@ export interface WorkerStatus {
   readonly lastError: string | undefined
 }
 
+/** Why a pause ends early. Made once: an error costs more than many an idle step. */
+const WOKEN = new Error('the worker is woken')
+
 /** A background loop: one step at a time, with a pause between, until stopped. */
 export class Worker {
   readonly name: string
@@ -42,12 +45,13 @@ export class Worker {
   /** Aborts the step's signal and waits for its end. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the worker stops'))
+    this.wake()
     await this.#loop
   }
 
   /** The next step begins now, or right after the one that runs. */
   wake(): void {
-    this.#wake.abort()
+    this.#wake.abort(WOKEN)
   }
 
   status(): WorkerStatus {
@@ -64,7 +68,7 @@ export class Worker {
       // A new wake signal before the step: a wake during the step must not be lost.
       this.#wake = new AbortController()
       await this.#step(stopping)
-      await this.#pause(AbortSignal.any([stopping, this.#wake.signal]))
+      await this.#pause(this.#wake.signal)
     }
   }
 
