@@ -8,6 +8,7 @@ import { findRetryStorm } from './checkers/retry-rate.ts'
 import { BegunAgain, countRetries } from './coverage/retries.ts'
 import type { Coverage } from './coverage/coverage.ts'
 import { Kernel } from './kernel/kernel.ts'
+import { makeSignalsMortal } from './kernel/mortal-signals.ts'
 import type { Plan } from './plan/plan.ts'
 import type { RunFailure, RunPlanOptions, RunResult } from './plan/run-result.ts'
 import { FaultInjector } from './zone/fault-injector.ts'
@@ -22,17 +23,21 @@ const START_MS_MAX = 60_000
 /** For answers that are still on their way when everything works again. */
 const DRAIN_MS_MAX = 60_000
 const READ_MS_MAX = 120_000
-const LOOK_EVERY_MS = 1_000
+const LOOK_EVERY_MS = 250
 /** What a zone gets to repair what can still be repaired, after more than it can survive. */
-const BEYOND_QUIET_MS = 30_000
+const BEYOND_QUIET_MS = 15_000
 /** Within this an operator sees in the cell's status what the last reading met. */
 const TELL_MS = 12_000
 /** For the scrubber and repairs to find what only reading everything shows. */
 const END_MS_MAX = 180_000
 
 export async function runPlan(plan: Plan, options: RunPlanOptions = {}): Promise<RunResult> {
-  const run = new PlanRun(plan, options)
-  return await run.run()
+  const restoreSignals = makeSignalsMortal()
+  try {
+    return await new PlanRun(plan, options).run()
+  } finally {
+    restoreSignals()
+  }
 }
 
 class PlanRun {
@@ -82,6 +87,7 @@ class PlanRun {
     } finally {
       stopWatching()
       this.#workload.close()
+      this.#zone.databases.close()
     }
     return this.#result()
   }

@@ -19,7 +19,7 @@ const RACKS_MIN = 4
 export function makePlan(seed: number, suite: Suite): Plan {
   const topology = drawTopology(seed)
   const settings = drawSettings(seed)
-  const faultPhaseMs = drawInteger(streamOf(seed, 'fault phase'), 10, 30) * SECOND_MS
+  const faultPhaseMs = drawInteger(streamOf(seed, 'fault phase'), 8, 16) * SECOND_MS
   const operations = drawOperations(seed, { topology, faultPhaseMs })
   const faults = drawFaults(seed, { suite, topology, settings, faultPhaseMs })
   const quietPhaseMsMax = quietTimeOf(settings)

@@ -11,11 +11,8 @@ import { keepFailingPlan } from './shrink-failure.ts'
 /** Failures of one shard that are shrunk; plans of further ones are kept as they were drawn. */
 const FAILURES_SHRUNK_MAX = 5
 const SHRINK_RUNS_MAX = 300
-/**
- * Lives of one process. A life that ends in mid-work leaves signals behind that Node never lets go,
- * and with them its whole zone: some 40 MiB each.
- */
-const LIVES_MAX = 25
+/** Lives of one process: a new one has to compile everything anew. */
+const LIVES_MAX = 200
 
 const order = JSON.parse(process.argv[2] ?? '{}') as ShardOrder
 const runPlan = await loadRunPlan(order.runner)

@@ -8,7 +8,7 @@ import type { Clock } from '@kura/core'
 import type { ProcessScope } from '../kernel/process-scope.ts'
 import type { SimulatedZone } from './simulated-zone.ts'
 
-const LOOK_EVERY_MS = 5_000
+const LOOK_EVERY_MS = 2_000
 const CALL_TIMEOUT_MS = 10_000
 const VERIFY_TIMEOUT_MS = 60_000
 
