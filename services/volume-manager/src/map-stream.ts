@@ -52,9 +52,15 @@ export class MapStream {
   }
 
   #isFarBehind(): boolean {
-    const { volumes } = this.#cell.table
     const limit = DELTA_VOLUMES_MAX + 1
-    return volumes.changedSince(this.#version, { limit }).length >= limit
+    return this.#changedVolumes({ limit }).length >= limit
+  }
+
+  /** Most changes are of fills, which are not in the table: then it is not asked. */
+  #changedVolumes(options: { readonly limit: number }): readonly Volume[] {
+    const { table } = this.#cell
+    if (table.version === this.#version) return []
+    return table.volumes.changedSince(this.#version, options)
   }
 
   *#snapshot() {
@@ -82,7 +88,7 @@ export class MapStream {
   #delta() {
     const { table, view } = this.#cell
     const fromVersion = this.#version
-    const changed = table.volumes.changedSince(fromVersion, { limit: DELTA_VOLUMES_MAX })
+    const changed = this.#changedVolumes({ limit: DELTA_VOLUMES_MAX })
     const disks = view.infosChangedSince(this.#revision).map(encodeDisk)
     const volumes = [...changed, ...this.#refilled(changed)]
     if (table.version === fromVersion && volumes.length === 0 && disks.length === 0) {
