@@ -2,6 +2,7 @@
  * The blocks of a simulated life: a key is a small number, and its bytes follow from it alone. Two
  * keys never have the same bytes, since a block is named by its hash.
  */
+import { createHash } from 'node:crypto'
 import { assert } from '@kura/core'
 import { streamOf } from '../kernel/stream-of.ts'
 import { drawInteger, drawOne } from './stream.ts'
@@ -29,8 +30,28 @@ export function sizeOfKey(key: number): number {
   return drawInteger(random, KEY_BYTES, PAYLOAD_SIZE_BYTES_MAX)
 }
 
+/** Of keys that every plan has. */
+const KEPT_KEYS = 256
+const kept = new Map<number, PlannedBlock>()
+
+export interface PlannedBlock {
+  /** Nobody writes to them. */
+  readonly bytes: Buffer
+  /** In hex. */
+  readonly hash: string
+}
+
+export function blockOfKey(key: number): PlannedBlock {
+  const known = kept.get(key)
+  if (known !== undefined) return known
+  const bytes = bytesOfKey(key)
+  const block = { bytes, hash: createHash('sha256').update(bytes).digest('hex') }
+  if (key < KEPT_KEYS) kept.set(key, block)
+  return block
+}
+
 /** The first four bytes are the key, where there is room for it; the rest is chance. */
-export function blockOfKey(key: number): Buffer {
+function bytesOfKey(key: number): Buffer {
   const block = streamOf(key, 'block bytes').bytes(sizeOfKey(key))
   if (block.length >= KEY_BYTES) block.writeUInt32BE(key)
   return block

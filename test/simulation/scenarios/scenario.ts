@@ -2,7 +2,6 @@
  * A zone for one interleaving: nothing is drawn, and what happens happens at marks and at messages,
  * not at times. Between two steps the zone lives until something is so.
  */
-import { createHash } from 'node:crypto'
 import { assert, isKuraError, toKuraError } from '@kura/core'
 import { VolumeManager as VolumeManagerService, type CellStatus } from '@kura/proto'
 import type { RpcClientOf } from '@kura/rpc'
@@ -384,7 +383,7 @@ export class Scenario implements AsyncDisposable {
 }
 
 export function hashOfKey(key: number): Buffer {
-  return createHash('sha256').update(blockOfKey(key)).digest()
+  return Buffer.from(blockOfKey(key).hash, 'hex')
 }
 
 export function nodeName(node: number): ProcessName {

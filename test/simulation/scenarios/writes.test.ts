@@ -133,7 +133,7 @@ test('a put stores a block anew whose every copy is damaged', async () => {
   for (const { node, extentId } of inForce(before)) {
     const { medium } = scenario.zone.disk(node)
     const path = `extents/${extentId}.extent`
-    const offset = medium.mediumContent(path).indexOf(blockOfKey(KEY))
+    const offset = medium.mediumContent(path).indexOf(blockOfKey(KEY).bytes)
     medium.flipBit(path, offset, 0)
   }
   expect((await scenario.get(KEY)).code).toBe('block-unreadable')

@@ -1,5 +1,4 @@
 /** The clients of a simulated zone: users of the real client library on the simulated network. */
-import { createHash } from 'node:crypto'
 import { KuraClient } from '@kura/client'
 import { isKuraError, toKuraError } from '@kura/core'
 import type { SocketNetwork } from '@kura/transport'
@@ -86,16 +85,15 @@ export class Workload {
     const client = this.#client(number, frontend)
     const block = blockOfKey(key)
     if (kind === 'put') {
-      await client.put(block)
+      await client.put(block.bytes)
       return { outcome: 'ok' }
     }
-    const hash = createHash('sha256').update(block).digest('hex')
     if (kind === 'stat') {
-      const { sizeBytes } = await client.stat(hash)
-      return { outcome: 'ok', isRight: sizeBytes === block.length }
+      const { sizeBytes } = await client.stat(block.hash)
+      return { outcome: 'ok', isRight: sizeBytes === block.bytes.length }
     }
-    const bytes = await client.get(hash)
-    return { outcome: 'ok', isRight: block.equals(bytes) }
+    const bytes = await client.get(block.hash)
+    return { outcome: 'ok', isRight: block.bytes.equals(bytes) }
   }
 
   #client(number: number, frontend: number): KuraClient {
