@@ -35,6 +35,8 @@ import { ZoneConfigs } from './zone-configs.ts'
  */
 const USELESS_DISK: readonly ErrorCode[] = ['genesis-missing', 'format-invalid']
 const MISPLACED_DISK: ErrorCode = 'identity-mismatch'
+/** Until its silence is noticed, a disk that was taken out is reported as it was. */
+const NOTICE_MS = 10_000
 
 export interface Shell {
   readonly scope: ProcessScope
@@ -61,6 +63,7 @@ export class SimulatedZone {
   /** No more faults: what is wrong now stays wrong until somebody does something about it. */
   isQuiet = false
   #diskCount = 0
+  #replacedAtMs = -Infinity
   /** What frontends keep on their own disks. */
   readonly #maps = new Map<string, Uint8Array>()
   readonly #addresses = new Map<string, ReadonlyMap<MemberKind, readonly Member[]>>()
@@ -185,6 +188,7 @@ export class SimulatedZone {
     await initialiseDisk(disk.attach(scope), { pocket, zone, cellId, osdId, random })
     scope.end()
     this.#replacing.delete(node)
+    this.#replacedAtMs = kernel.nowMs
     release()
   }
 
@@ -204,6 +208,7 @@ export class SimulatedZone {
       if (!isReady) lacks.push(`${name} is not up: ${describeExit(lastExit)}`)
     }
     if (status === undefined) return [...lacks, 'nobody reports the cell']
+    if (this.kernel.nowMs - this.#replacedAtMs < NOTICE_MS) lacks.push('a disk is new')
     const inService = status.disks.filter(
       ({ state, reachable }) => state === 'in-service' && reachable,
     )
