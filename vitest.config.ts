@@ -88,13 +88,13 @@ export default defineConfig({
         name: 'simulation',
         include: ['test/simulation/*.test.ts'],
         timeoutMs: 20 * MINUTE,
-        env: { KURA_SIMULATED_SEEDS: '40' },
+        env: { KURA_SIMULATED_SEEDS: '80' },
       }),
       project({
         name: 'lives',
         include: ['test/simulation/*.test.ts'],
         timeoutMs: 20 * MINUTE,
-        env: { KURA_SIMULATED_SEEDS: '100', KURA_SIMULATED_FROM: '1001' },
+        env: { KURA_SIMULATED_SEEDS: '200', KURA_SIMULATED_FROM: '1001' },
       }),
       project({
         name: 'long',

@@ -148,6 +148,11 @@ export class MemoryDisk implements Disk {
     return content
   }
 
+  /** Whether both are names of one file. */
+  isLinked(path: string, otherPath: string): boolean {
+    return this.#file(path) === this.#file(otherPath)
+  }
+
   /** Equal for disks that show the same: names, lengths and bytes. */
   fingerprint(): string {
     const hash = createHash('sha1')

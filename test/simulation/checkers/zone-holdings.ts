@@ -164,7 +164,9 @@ async function readDisk(node: number, image: MemoryDisk, reader: ExtentReader): 
   const extents = new Map<number, HeldExtent>()
   for (const path of image.filePaths()) {
     const stat = await image.stat(path)
-    files.push({ path, allocatedBytes: stat?.allocatedBytes ?? 0 })
+    // A power cut may leave a published extent its name in scratch: its bytes count once.
+    const isCounted = files.some((file) => image.isLinked(file.path, path))
+    files.push({ path, allocatedBytes: isCounted ? 0 : (stat?.allocatedBytes ?? 0) })
     const extentId = extentIdOfPath(path)
     if (extentId === undefined || reader.copy(extentId) === undefined) continue
     extents.set(extentId, await reader.read(extentId, image.directContent(path)))
