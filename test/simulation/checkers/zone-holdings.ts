@@ -165,7 +165,10 @@ async function readDisk(node: number, image: MemoryDisk, reader: ExtentReader): 
   for (const path of image.filePaths()) {
     const stat = await image.stat(path)
     // A power cut may leave a published extent its name in scratch: its bytes count once.
-    const isCounted = files.some((file) => image.isLinked(file.path, path))
+    const published = path.replace(/^scratch\//, 'extents/')
+    const isCounted = files.some(
+      (file) => file.path === published && image.isLinked(path, published),
+    )
     files.push({ path, allocatedBytes: isCounted ? 0 : (stat?.allocatedBytes ?? 0) })
     const extentId = extentIdOfPath(path)
     if (extentId === undefined || reader.copy(extentId) === undefined) continue
