@@ -43,8 +43,8 @@ function project(suite: Suite) {
 
 export default defineConfig({
   test: {
-    // One for each core; by default one core would be left idle.
-    maxWorkers: 2,
+    // More than there are cores: many tests wait for real time. By default one would be left idle.
+    maxWorkers: 3,
     projects: [
       project({
         name: 'unit',
@@ -88,7 +88,7 @@ export default defineConfig({
         name: 'simulation',
         include: ['test/simulation/*.test.ts'],
         timeoutMs: 20 * MINUTE,
-        env: { KURA_SIMULATED_SEEDS: '80' },
+        env: { KURA_SIMULATED_SEEDS: '60' },
       }),
       project({
         name: 'lives',

@@ -1,6 +1,6 @@
 /**
  * Goal: a frontend stays within 300 MiB and a storage node within 200 while many clients move
- * blocks of 4 MiB. `test/long` has the minutes, the crowd and the slow clients.
+ * blocks of 4 MiB. `pnpm bench --memory` has the minutes, the crowd and the slow clients.
  *
  * Method: 64 clients in processes of their own for some seconds, twice what a frontend has buffers
  * for; the memory of every frontend and storage node is sampled meanwhile.
