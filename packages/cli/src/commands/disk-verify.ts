@@ -31,5 +31,6 @@ export async function diskVerifyCommand(
 function verdictOf({ readmitted, damageCount }: VerifyDiskResult): string {
   if (readmitted) return 'the disk is trusted'
   if (damageCount > 0n) return 'the disk stays barred; replace it once its copies are elsewhere'
-  return 'the disk stays barred, a sync failed since its node started: restart it, verify again'
+  const why = 'a sync failed since its node started, or it was declared lost meanwhile'
+  return `the disk stays barred: ${why}; restart the node, then verify again`
 }
