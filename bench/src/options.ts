@@ -1,6 +1,6 @@
 /** The command line of `pnpm bench`. */
 import { parseArgs } from 'node:util'
-import type { Extent } from './rows.ts'
+import type { Extent } from './load/plan-loads.ts'
 
 export const USAGE = `pnpm bench [--quick] [--only TEXT] [--profile FOLDER]
 pnpm bench --memory [--quick] [--no-cgroup]

@@ -7,7 +7,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { MIB, REPLICA_COUNT, type MemberKind } from '@kura/core'
 import { LocalZone } from '@kura/local'
-import { WorkerProcess } from '../worker-process.ts'
+import { WorkerProcess } from '../load/worker-process.ts'
 import { MemoryCgroups } from './memory-cgroups.ts'
 import {
   BLOCK_SIZE_BYTES,

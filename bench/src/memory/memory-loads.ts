@@ -1,5 +1,5 @@
 /** The loads of the memory benchmark. The first is there for the peak of goodput alone. */
-import type { Extent } from '../rows.ts'
+import type { Extent } from '../load/plan-loads.ts'
 import type { MemoryLoad } from './memory-load.ts'
 
 /** Quick is for a look, not for a record. */

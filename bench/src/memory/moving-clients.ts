@@ -7,7 +7,7 @@ import { randomBytes, randomFillSync } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isKuraError, type ErrorCode } from '@kura/core'
 import { KuraClient, type PutReceipt } from '@kura/client'
-import type { PreparedLoad } from '../serve-orders.ts'
+import type { PreparedLoad } from '../load/serve-orders.ts'
 import {
   BLOCK_SIZE_BYTES,
   REQUESTS_PER_PUT,

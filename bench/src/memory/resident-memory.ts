@@ -1,6 +1,5 @@
 /** Resident memory of processes, sampled: the most there was, and what there is at the end. */
-import { readFileSync } from 'node:fs'
-import { KIB } from '@kura/core'
+import { readProcess } from '../load/process-look.ts'
 
 const SAMPLE_INTERVAL_MS = 200
 
@@ -58,8 +57,7 @@ export class MemoryWatch {
 }
 
 function readResidentBytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
-  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]
-  if (kibibytes === undefined) throw new Error(`process ${pid} has no memory`)
-  return Number(kibibytes) * KIB
+  const look = readProcess(pid)
+  if (look === undefined) throw new Error(`process ${pid} has no memory`)
+  return look.residentBytes
 }

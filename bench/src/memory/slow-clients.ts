@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isKuraError } from '@kura/core'
 import { systemClock } from '@kura/client'
 import { BlockClient } from '@kura/transport'
-import type { PreparedLoad } from '../serve-orders.ts'
+import type { PreparedLoad } from '../load/serve-orders.ts'
 import { BLOCK_SIZE_BYTES, type MemoryOrders, type WorkerFindings } from './memory-load.ts'
 
 const PIECE_BYTES = 1024

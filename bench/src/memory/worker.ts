@@ -1,5 +1,5 @@
 /** The process that makes a load of the memory benchmark, apart from the processes measured. */
-import { serveOrders } from '../serve-orders.ts'
+import { serveOrders } from '../load/serve-orders.ts'
 import type { MemoryOrders, WorkerFindings } from './memory-load.ts'
 import { prepareMovingClients } from './moving-clients.ts'
 import { prepareSlowClients } from './slow-clients.ts'

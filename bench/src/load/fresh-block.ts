@@ -1,4 +1,4 @@
-/** Blocks that no zone has seen: random bytes, with a new number in front for each. */
+/** Blocks that no zone has seen: random bytes, with a new number at the end of each. */
 import { randomBytes } from 'node:crypto'
 
 const NUMBER_BYTES = 8

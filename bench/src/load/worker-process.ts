@@ -1,5 +1,6 @@
 /** Starts a worker process for one load and leads it through. */
 import { fork, type ChildProcess } from 'node:child_process'
+import { isErrorCode, KuraError } from '@kura/core'
 import type { Command, Reply } from './load.ts'
 
 export class WorkerProcess<Orders, Result> {
@@ -36,9 +37,11 @@ export class WorkerProcess<Orders, Result> {
   #ask(command: Command<Orders>, kind: Reply<Result>['kind']): Promise<Reply<Result>> {
     const child = this.#child
     return new Promise((resolve, reject) => {
-      const onExit = (): void => settle(() => reject(new Error('the worker has failed')))
+      const onExit = (): void =>
+        settle(() => reject(new KuraError('internal', 'the worker has died')))
       const onMessage = (reply: Reply<Result>): void => {
-        if (reply.kind === kind) settle(() => resolve(reply))
+        if (reply.kind === 'failed') settle(() => reject(errorOf(reply)))
+        else if (reply.kind === kind) settle(() => resolve(reply))
       }
       const settle = (end: () => void): void => {
         child.off('exit', onExit)
@@ -50,4 +53,14 @@ export class WorkerProcess<Orders, Result> {
       child.send(command)
     })
   }
+}
+
+function errorOf({
+  code,
+  message,
+}: {
+  readonly code: string
+  readonly message: string
+}): KuraError {
+  return new KuraError(isErrorCode(code) ? code : 'internal', message)
 }

@@ -1,4 +1,5 @@
 /** A worker's side of the talk with bench: prepare, say so, go when told, answer what was found. */
+import { toKuraError } from '@kura/core'
 import type { Command, Reply } from './load.ts'
 
 export interface PreparedLoad<Result> {
@@ -28,8 +29,11 @@ export function serveOrders<Orders, Result>(
   process.on('disconnect', () => process.exit())
   process.on('message', (command: Command<Orders>) => {
     handle(command).catch((error: unknown) => {
-      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
-      process.exit(1)
+      const { code, message, stack } = toKuraError(error)
+      if (code === 'internal') process.stderr.write(`${stack}\n`)
+      tell({ kind: 'failed', code, message })
+      // The answer is on its way; bench hangs up when it has it.
+      prepared?.close()
     })
   })
 }
