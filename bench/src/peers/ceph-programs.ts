@@ -26,12 +26,10 @@ export async function findMissingCeph(): Promise<string | undefined> {
     ['setpriv', ['--version']],
     [PYTHON, ['-c', 'import rados']],
   ]
-  const runs = probes.map(([program, args]) => canRun(program, args))
-  const missing = probes.flatMap(([program], index) => [{ program, run: runs[index] }])
-  for (const { program, run } of missing) {
-    if (await run) continue
+  for (const [program, args] of probes) {
+    if (await canRun(program, args)) continue
     const install = `apt-get install --no-install-recommends ${PACKAGES}`
-    return `Ceph is not installed (${program}); on Debian: ${install}`
+    return `Ceph is not installed (${program} cannot be run); on Debian: ${install}`
   }
   return undefined
 }
