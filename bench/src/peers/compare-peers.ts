@@ -60,7 +60,8 @@ function compareRow(samples: readonly Sample[], peer: System): readonly PeerRati
 export function formatRatio(found: PeerRatio): string {
   const range = `${found.pairMin.toFixed(2)}–${found.pairMax.toFixed(2)}`
   const rounds = found.rounds === 1 ? 'one round' : `${found.rounds} rounds, ${range}`
-  return `${found.row}, ${found.measure} against ${found.peer}: ${found.ratio.toFixed(2)}× (${rounds})`
+  const { row, measure, peer, ratio } = found
+  return `${row}, ${measure} against ${peer}: ${ratio.toFixed(2)}× (${rounds})`
 }
 
 function operationsPerSecond({ operations, seconds }: Sample): number {

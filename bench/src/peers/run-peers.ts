@@ -117,7 +117,8 @@ function nameSample(row: PeerRow, { run }: Round) {
 
 function describe(sample: Sample, { plan }: Round): string {
   const { row, system, run, seconds, operations, bytes, latency } = sample
-  const rates = `${(bytes / MIB / seconds).toFixed(0)} MiB/s, ${(operations / seconds).toFixed(0)} op/s`
+  const mibPerSecond = (bytes / MIB / seconds).toFixed(0)
+  const rates = `${mibPerSecond} MiB/s, ${(operations / seconds).toFixed(0)} op/s`
   const times = latency === undefined ? '' : `, p50 ${(latency.p50Us / 1000).toFixed(1)} ms`
   return `round ${run} of ${plan.rounds}, ${system}, ${row}: ${rates}${times}`
 }
