@@ -10,6 +10,7 @@ export async function runBench(options: BenchOptions, tell: (line: string) => vo
     profileFolder: options.profileFolder,
     wants: (row) => row.includes(options.only),
     keep: () => undefined,
+    skip: () => undefined,
     tell,
   })
 }

@@ -1,5 +1,5 @@
 /** A part of the bench: what it is given, and what it gives. */
-import type { Sample } from './results/sample.ts'
+import type { Part, Sample } from './results/sample.ts'
 
 export interface PartContext {
   /** Shorter and fewer: for a look, not for a record. All parts together then take 5 minutes. */
@@ -12,6 +12,8 @@ export interface PartContext {
   wants(row: string): boolean
   /** Takes one run of one row, durably, as soon as it is known. */
   keep(sample: Sample): void
+  /** Tells that a part could not be measured here, and why, and keeps it with the results. */
+  skip(part: Part, reason: string): void
   /** One line for who watches: what is measured now, and what came out. */
   tell(line: string): void
 }

@@ -7,7 +7,7 @@ import type { Environment } from './environment.ts'
 export type Part = 'limit' | 'load' | 'micro' | 'peers' | 'special'
 
 /** Whose figures these are. */
-export type System = 'kura' | 'machine' | 'ceph' | 'ceph, client hashes'
+export type System = 'kura' | 'machine' | 'ceph' | 'ceph, client hashes' | 'ceph, rados bench'
 
 export interface Sample {
   readonly kind: 'sample'
@@ -50,4 +50,11 @@ export interface Heading {
   readonly environment: Environment
 }
 
-export type ResultLine = Heading | Sample
+/** A part that could not be measured on this machine. */
+export interface Skipped {
+  readonly kind: 'skipped'
+  readonly part: Part
+  readonly reason: string
+}
+
+export type ResultLine = Heading | Sample | Skipped
