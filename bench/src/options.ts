@@ -1,46 +1,112 @@
 /** The command line of `pnpm bench`. */
 import { parseArgs } from 'node:util'
+import { KuraError } from '@kura/core'
+import type { LoadEndpoints } from './load/load.ts'
 import type { Extent } from './load/plan-loads.ts'
+import type { Part } from './results/sample.ts'
+import { parseTarget } from './target.ts'
 
-export const USAGE = `pnpm bench [--quick] [--only TEXT] [--profile FOLDER]
+export const USAGE = `pnpm bench [--quick] [--parts PART,…] [--only TEXT] [--profile FOLDER]
+pnpm bench --target kura://POCKET@HOST:PORT | http://HOST:PORT | grpc://HOST:PORT [--only TEXT]
+pnpm bench compare FILE FILE
+pnpm bench report FILE
 pnpm bench --memory [--quick] [--no-cgroup]
 
-  --quick           fewer blocks: for a look, not for a record
-  --only TEXT       rows whose name contains TEXT, and the puts that gets need
+  --quick           shorter and fewer: for a look, not for a record
+  --parts PART,…    limit, load, peers: default all; quick leaves peers out
+  --only TEXT       rows whose name contains TEXT; may be given several times
   --profile FOLDER  writes a V8 processor profile of every process there
+  --target URL      the load against a pocket of yours; what it puts stays there
   --memory          resident memory under load instead; fails where a limit is missed
   --no-cgroup       with it: on a machine without memory cgroups
+
+  compare           ratios of the second file of results to the first, row by row
+  report            makes table and plots of a file of results anew
 `
+
+export const PARTS = ['limit', 'load', 'peers'] as const satisfies readonly Part[]
+const PARTS_OF_QUICK: readonly (typeof PARTS)[number][] = ['limit', 'load']
 
 export interface BenchOptions {
   readonly extent: Extent
-  readonly only: string
+  readonly parts: readonly (typeof PARTS)[number][]
+  /** Empty: all rows. */
+  readonly only: readonly string[]
   readonly profileFolder: string | undefined
+  readonly target: LoadEndpoints | undefined
   readonly isMemory: boolean
   /** Whether each measured process gets a memory cgroup. */
   readonly hasCgroups: boolean
-  readonly help: boolean
 }
 
-/** Throws a TypeError for an unknown option. */
-export function parseOptions(args: readonly string[]): BenchOptions {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      quick: { type: 'boolean', default: false },
-      only: { type: 'string', default: '' },
-      profile: { type: 'string' },
-      memory: { type: 'boolean', default: false },
-      'no-cgroup': { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  })
+export type BenchCommand =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'run'; readonly options: BenchOptions }
+  | { readonly kind: 'compare'; readonly first: string; readonly second: string }
+  | { readonly kind: 'report'; readonly path: string }
+
+/** Throws `invalid-argument`. */
+export function parseCommand(args: readonly string[]): BenchCommand {
+  const { values, positionals } = parseArguments(args)
+  if (values.help) return { kind: 'help' }
+  const [word, first, second, ...more] = positionals
+  if (word === undefined) return { kind: 'run', options: optionsOf(values) }
+  if (word === 'compare' && first !== undefined && second !== undefined && more.length === 0) {
+    return { kind: 'compare', first, second }
+  }
+  if (word === 'report' && first !== undefined && second === undefined) {
+    return { kind: 'report', path: first }
+  }
+  throw invalid(`"${positionals.join(' ')}" is no command of the bench`)
+}
+
+type Values = ReturnType<typeof parseArguments>['values']
+
+function parseArguments(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        quick: { type: 'boolean', default: false },
+        parts: { type: 'string' },
+        only: { type: 'string', multiple: true, default: [] },
+        profile: { type: 'string' },
+        target: { type: 'string' },
+        memory: { type: 'boolean', default: false },
+        'no-cgroup': { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    })
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw invalid(message.split('.')[0] ?? message, cause)
+  }
+}
+
+function optionsOf(values: Values): BenchOptions {
+  const target = values.target === undefined ? undefined : parseTarget(values.target)
   return {
     extent: values.quick ? 'quick' : 'full',
+    parts: partsOf(values),
     only: values.only,
     profileFolder: values.profile,
+    target,
     isMemory: values.memory,
     hasCgroups: !values['no-cgroup'],
-    help: values.help,
   }
+}
+
+function partsOf({ parts, quick }: Values): BenchOptions['parts'] {
+  if (parts === undefined) return quick ? PARTS_OF_QUICK : PARTS
+  return parts.split(',').map((name) => {
+    const part = PARTS.find((each) => each === name)
+    if (part === undefined) throw invalid(`"${name}" is no part: there are ${PARTS.join(', ')}`)
+    return part
+  })
+}
+
+function invalid(message: string, cause?: unknown): KuraError {
+  const hint = 'pnpm bench --help shows what there is'
+  return new KuraError('invalid-argument', message, { cause, hint })
 }

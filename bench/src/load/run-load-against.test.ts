@@ -9,6 +9,7 @@ function contextFor(only: string): PartContext {
     profileFolder: undefined,
     wants: (row) => row.includes(only),
     keep: () => expect.fail('there is nothing to keep'),
+    skip: () => expect.fail('there is nothing to skip'),
     tell: () => expect.fail('there is nothing to tell'),
   }
 }

@@ -1,8 +1,9 @@
 /** `pnpm bench --memory`: what frontends and storage nodes have resident while they are busy. */
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describeMachine } from '../machine.ts'
 import type { BenchOptions } from '../options.ts'
-import { CACHE, REPOSITORY, writeResults } from '../results.ts'
+import { describeEnvironment } from '../results/describe-environment.ts'
+import { CACHE, RESULTS } from '../results/folders.ts'
 import { judgeMemory, toMib } from './judge-memory.ts'
 import { measureMemory, type MemoryResult } from './measure-memory.ts'
 import { planMemoryLoads } from './memory-loads.ts'
@@ -12,7 +13,8 @@ export async function runMemoryBench(
   options: BenchOptions,
   tell: (line: string) => void,
 ): Promise<boolean> {
-  const machine = describeMachine(REPOSITORY)
+  mkdirSync(CACHE, { recursive: true })
+  const machine = describeEnvironment(CACHE)
   tell(`${machine.processors} × ${machine.model}, Node ${machine.node}, commit ${machine.commit}`)
   if (machine.loadBefore > 0.5) tell(`the machine is busy (load ${machine.loadBefore.toFixed(1)})`)
   if (!options.hasCgroups) tell('without memory cgroups, as asked: oom_kill is not shown')
@@ -29,11 +31,7 @@ export async function runMemoryBench(
   tell('')
   for (const { isKept, text } of verdicts) tell(`${isKept ? 'kept  ' : 'MISSED'}  ${text}`)
   const takenAt = new Date().toISOString()
-  const path = await writeResults(
-    { takenAt, machine, results, verdicts },
-    `memory-${options.extent}`,
-  )
-  tell(`written to ${path}`)
+  tell(`written to ${writeMemory({ takenAt, machine, results, verdicts }, options)}`)
   return verdicts.every(({ isKept }) => isKept)
 }
 
@@ -50,4 +48,16 @@ function describe(result: MemoryResult): string[] {
         `  ${each.name}: peak ${toMib(each.peakBytes)} MiB, end ${toMib(each.endBytes)} MiB`,
     ),
   ]
+}
+
+/** The path of the file. */
+function writeMemory(
+  results: Readonly<Record<string, unknown>> & { readonly takenAt: string },
+  { extent }: Pick<BenchOptions, 'extent'>,
+): string {
+  mkdirSync(RESULTS, { recursive: true })
+  const stamp = results.takenAt.replaceAll(/[:.]/g, '-')
+  const path = join(RESULTS, `${stamp}-memory-${extent}.json`)
+  writeFileSync(path, `${JSON.stringify(results, null, 2)}\n`)
+  return path
 }
