@@ -27,9 +27,8 @@ const never = new AbortController().signal
 export type HealthyOrder = 'resume' | 'pause' | 'report'
 
 export interface HealthyReport {
-  /** The 99th percentile of the operations since the last report, and how many they were. */
-  readonly p99Ms: number
-  readonly count: number
+  /** Of the operations since the last report. */
+  readonly latenciesMs: readonly number[]
   /** Why operations failed, by their codes. */
   readonly failures: readonly string[]
 }
@@ -69,12 +68,11 @@ class HealthyClient {
   }
 
   report(): HealthyReport {
-    const sorted = this.#latenciesMs.sort((one, other) => one - other)
+    const latenciesMs = this.#latenciesMs
     const failures = this.#failures
     this.#latenciesMs = []
     this.#failures = []
-    const p99Ms = sorted[Math.floor(sorted.length * 0.99)] ?? 0
-    return { p99Ms, count: sorted.length, failures }
+    return { latenciesMs, failures }
   }
 
   /** Lanes start their rounds by the clock; one that was missed is not made up for. */
@@ -138,7 +136,7 @@ process.on('message', (order: HealthyOrder) => {
   const obey = async (): Promise<HealthyReport> => {
     if (order === 'pause') await client.pause()
     if (order === 'resume') client.resume()
-    return order === 'report' ? client.report() : { p99Ms: 0, count: 0, failures: [] }
+    return order === 'report' ? client.report() : { latenciesMs: [], failures: [] }
   }
   void obey().then((report) => process.send?.(report))
 })

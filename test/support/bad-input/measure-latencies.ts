@@ -5,9 +5,10 @@
  * requests, at a bounded rate and with the lowest priority: zone and measurement share this
  * machine's processors with them, and with none left the comparison would be of processors.
  * Calm windows and windows with bad requests take turns, so that what else the machine does meets
- * both. Each window is compared with the calm ones before and behind it, and the median of a group
- * counts. Where those two differ much something else disturbed the machine in between, whatever
- * the bad requests did: such a round is left out, and another one made.
+ * both, and all operations of each sort are one sample: the p99 of a window alone is its second
+ * longest operation. Where the calm windows before and behind an attack differ much, something else
+ * disturbed the machine in between, whatever the bad requests did: such a round is left out, and
+ * another one made.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AskedProcess } from '../asked-process.ts'
@@ -18,8 +19,8 @@ import type { HealthyOrder, HealthyReport } from './healthy-program.ts'
 
 const WINDOW_MS = 2_000
 /** As many whatever they show: who stops at a good result finds one. */
-const ROUNDS = 5
-const ROUNDS_MAX = 10
+const ROUNDS = 6
+const ROUNDS_MAX = 12
 /** Of the longer of two calm p99s, in a round that was not disturbed. */
 const CALM_FACTOR_MAX = 2
 
@@ -38,23 +39,23 @@ const GROUPS = {
    * Each stays for seconds, and asks for up to four blocks of 4 MiB: twice as many hold all buffers
    * of the frontend. After the first windows there are as many as there will be.
    */
-  'slow callers': { attemptsPerSecond: 5, windows: 6, skippedWindows: 3 },
+  'slow callers': { attemptsPerSecond: 5, windows: 4, skippedWindows: 2 },
 } as const
 
 export interface GroupLatency {
   readonly group: LatencyGroup
   readonly attemptsPerSecond: number
-  /** Medians over the rounds. */
+  /** Over all rounds, those that were disturbed left out unless too many were. */
   readonly p99Ms: number
   readonly calmP99Ms: number
   readonly factor: number
-  /** Of the rounds, those that were disturbed left out unless too many were. */
-  readonly factors: readonly number[]
+  /** How many operations the healthy client made beside bad requests. */
+  readonly count: number
 }
 
 interface Round {
-  readonly p99Ms: number
-  readonly calmP99Ms: number
+  readonly besideMs: readonly number[]
+  readonly calmMs: readonly number[]
   readonly isDisturbed: boolean
 }
 
@@ -90,12 +91,11 @@ export class LatencyMeasurement {
       rounds.filter(({ isDisturbed }) => !isDisturbed).length >= ROUNDS ||
       rounds.length >= ROUNDS_MAX
     while (!isEnough()) {
-      const badMs = await this.#windowsBeside(group, cells)
+      const besideMs = await this.#windowsBeside(group, cells)
       const behindMs = await this.#window()
-      const calms = [beforeMs, behindMs]
-      const isDisturbed = Math.max(...calms) > CALM_FACTOR_MAX * Math.min(...calms)
-      const calmP99Ms = (beforeMs + behindMs) / 2
-      rounds.push(...badMs.map((p99Ms) => ({ p99Ms, calmP99Ms, isDisturbed })))
+      const calmP99s = [p99Of(beforeMs), p99Of(behindMs)]
+      const isDisturbed = Math.max(...calmP99s) > CALM_FACTOR_MAX * Math.min(...calmP99s)
+      rounds.push({ besideMs, calmMs: [...beforeMs, ...behindMs], isDisturbed })
       beforeMs = behindMs
     }
     return rounds
@@ -107,35 +107,39 @@ export class LatencyMeasurement {
     const durationMs = windows * WINDOW_MS
     const attack = this.#attackers.ask({ kind: 'rate', cells, attemptsPerSecond, durationMs })
     await sleep(skippedWindows * WINDOW_MS)
-    const p99sMs: number[] = []
-    for (let at = skippedWindows; at < windows; at += 1) p99sMs.push(await this.#window())
+    const besideMs: number[] = []
+    for (let at = skippedWindows; at < windows; at += 1) besideMs.push(...(await this.#window()))
     await attack
-    return p99sMs
+    return besideMs
   }
 
-  async #window(): Promise<number> {
+  /** How long each operation of the healthy client took. */
+  async #window(): Promise<readonly number[]> {
     await this.#healthy.ask('report')
     await sleep(WINDOW_MS)
-    const { p99Ms, failures } = await this.#healthy.ask('report')
+    const { latenciesMs, failures } = await this.#healthy.ask('report')
     this.failures.push(...failures)
-    return p99Ms
+    return latenciesMs
   }
 }
 
 function summaryOf(group: LatencyGroup, all: readonly Round[]): GroupLatency {
   const undisturbed = all.filter(({ isDisturbed }) => !isDisturbed)
   const rounds = undisturbed.length >= ROUNDS ? undisturbed : all
-  const factors = rounds.map(({ p99Ms, calmP99Ms }) => p99Ms / calmP99Ms)
+  const besideMs = rounds.flatMap((round) => round.besideMs)
+  const p99Ms = p99Of(besideMs)
+  const calmP99Ms = p99Of(rounds.flatMap((round) => round.calmMs))
   return {
     group,
     attemptsPerSecond: GROUPS[group].attemptsPerSecond,
-    p99Ms: medianOf(rounds.map(({ p99Ms }) => p99Ms)),
-    calmP99Ms: medianOf(rounds.map(({ calmP99Ms }) => calmP99Ms)),
-    factor: medianOf(factors),
-    factors,
+    p99Ms,
+    calmP99Ms,
+    factor: p99Ms / calmP99Ms,
+    count: besideMs.length,
   }
 }
 
-function medianOf(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN
+export function p99Of(latenciesMs: readonly number[]): number {
+  const sorted = latenciesMs.toSorted((one, other) => one - other)
+  return sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN
 }
