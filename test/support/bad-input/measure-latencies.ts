@@ -19,8 +19,8 @@ import type { HealthyOrder, HealthyReport } from './healthy-program.ts'
 
 const WINDOW_MS = 2_000
 /** As many whatever they show: who stops at a good result finds one. */
-const ROUNDS = 6
-const ROUNDS_MAX = 12
+const ROUNDS = 4
+const ROUNDS_MAX = 8
 /** Of the longer of two calm p99s, in a round that was not disturbed. */
 const CALM_FACTOR_MAX = 2
 
@@ -31,15 +31,15 @@ export type Healthy = AskedProcess<HealthyOrder, HealthyReport>
 export type LatencyGroup = keyof typeof GROUPS
 
 const GROUPS = {
-  /** By turns of all kinds, each on a connection of its own. */
-  requests: { attemptsPerSecond: 200, windows: 1, skippedWindows: 0 },
+  /** By turns of all kinds, each on a connection of its own: a thousand in ten seconds. */
+  requests: { attemptsPerSecond: 100, windows: 2, skippedWindows: 0 },
   /** Connections with some 2,000 frames each, which come at once. */
-  floods: { attemptsPerSecond: 2, windows: 1, skippedWindows: 0 },
+  floods: { attemptsPerSecond: 2, windows: 2, skippedWindows: 0 },
   /**
    * Each stays for seconds, and asks for up to four blocks of 4 MiB: twice as many hold all buffers
    * of the frontend. After the first windows there are as many as there will be.
    */
-  'slow callers': { attemptsPerSecond: 5, windows: 4, skippedWindows: 2 },
+  'slow callers': { attemptsPerSecond: 5, windows: 6, skippedWindows: 2 },
 } as const
 
 export interface GroupLatency {
