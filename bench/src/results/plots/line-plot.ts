@@ -21,7 +21,7 @@ export interface PlotOptions {
   readonly panels: readonly Panel[]
 }
 
-const PANEL = { width: 300, height: 220, left: 62, right: 14, top: 34, bottom: 46 }
+const PANEL = { width: 300, height: 220, left: 62, right: 24, top: 34, bottom: 46 }
 const HEAD = 40
 const LEGEND = 30
 const Y_TICKS = 5

@@ -42,6 +42,6 @@ function linesOf(samples: readonly Sample[], operation: string, size: string): r
     const points = PERCENTILES.map((percentile) => {
       return [percentile, histogram.getValueAtPercentile(percentile) / US_PER_MS] as const
     })
-    return [{ name: `${clients} clients`, points }]
+    return [{ name: clients === 1 ? '1 client' : `${clients} clients`, points }]
   })
 }
