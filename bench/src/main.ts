@@ -3,7 +3,7 @@ import { isKuraError } from '@kura/core'
 import { runBench } from './bench.ts'
 import { runMemoryBench } from './memory/memory-bench.ts'
 import { parseCommand, USAGE, type BenchCommand } from './options.ts'
-import { compareResults, formatComparison } from './results/compare.ts'
+import { formatComparison } from './results/compare.ts'
 import { readResults } from './results/result-file.ts'
 import { writeReport } from './results/write-report.ts'
 
@@ -15,9 +15,7 @@ async function obey(command: BenchCommand): Promise<void> {
       process.stdout.write(USAGE)
       return
     case 'compare':
-      tell(
-        formatComparison(compareResults(readResults(command.first), readResults(command.second))),
-      )
+      tell(formatComparison(readResults(command.first), readResults(command.second)))
       return
     case 'report':
       tell(writeReport(command.path))
