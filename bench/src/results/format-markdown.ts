@@ -1,16 +1,8 @@
 /** The tables of a file of results, in Markdown. */
+import { PART_TITLES } from './parts.ts'
 import type { Results } from './result-file.ts'
-import type { Part } from './sample.ts'
 import { summarise, type RowSummary, type Spread } from './summarise.ts'
-import { judgeTargets, type JudgedTarget } from './targets.ts'
-
-const PARTS: Readonly<Record<Part, string>> = {
-  limit: 'The limit of this machine',
-  load: 'Load',
-  micro: 'Parts of the store',
-  special: 'Special rows',
-  peers: 'Peers',
-}
+import { judgeTargets, type JudgedTarget, type Measured } from './targets.ts'
 
 const HEADINGS = [
   'row',
@@ -32,8 +24,8 @@ export function formatMarkdown(results: Results, plots: readonly string[] = []):
   const rows = summarise(results.samples)
   return [
     ...describeRun(results),
-    ...formatTargets(judgeTargets(rows)),
-    ...Object.entries(PARTS).flatMap(([part, title]) => {
+    ...formatTargets(judgeTargets(results.samples)),
+    ...Object.entries(PART_TITLES).flatMap(([part, title]) => {
       const ofPart = rows.filter((row) => row.part === part)
       return ofPart.length === 0 ? [] : ['', `## ${title}`, '', ...formatRows(ofPart)]
     }),
@@ -66,10 +58,15 @@ function formatTargets(targets: readonly JudgedTarget[]): readonly string[] {
     target.name,
     bound(target, target.must),
     bound(target, target.goal),
-    target.measured?.toFixed(2) ?? '–',
+    target.measured === undefined ? '–' : formatMeasured(target.measured),
     target.verdict,
   ])
   return ['', '## How good', '', ...formatTable(['row', 'must', 'goal', 'measured', ''], rows)]
+}
+
+function formatMeasured({ ratio, least, most }: Measured): string {
+  const range = least === most ? '' : ` (${least.toFixed(2)}–${most.toFixed(2)})`
+  return `${ratio.toFixed(2)}${range}`
 }
 
 function formatRows(rows: readonly RowSummary[]): readonly string[] {

@@ -31,7 +31,9 @@ export function readResults(path: string): Results {
 }
 
 export function parseResults(text: string, path: string): Results {
+  // What stands after the last end of a line is a line that was not written to its end.
   const lines = text
+    .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')
     .filter((line) => line !== '')
     .map((line, index) => parseLine(line, `${path}, line ${index + 1}`))

@@ -2,56 +2,66 @@
  * How good the bench finds the store, against what it must reach and what it is meant to reach.
  * Each is a ratio of figures of one run of the bench, because other machines have other figures.
  */
-import type { RowSummary } from './summarise.ts'
-import type { System } from './sample.ts'
+import { MIB } from '@kura/core'
+import { comparePeers } from '../peers/compare-peers.ts'
+import type { Sample, System } from './sample.ts'
+import { median } from './statistics.ts'
+
+/** With the least and the most that single runs give. */
+export interface Measured {
+  readonly ratio: number
+  readonly least: number
+  readonly most: number
+}
 
 export interface Target {
   readonly name: string
+  /** Whether it compares with a peer. */
+  readonly isOfPeers: boolean
   readonly must: number
   readonly goal: number
   /** Whether more is better. */
   readonly isFloor: boolean
   /** Undefined where a row is missing. */
-  readonly measure: (rows: RowLookup) => number | undefined
+  readonly measure: (samples: readonly Sample[]) => Measured | undefined
 }
 
 export type Verdict = 'goal' | 'must' | 'missed' | 'not measured'
 
 export interface JudgedTarget extends Target {
-  readonly measured: number | undefined
+  readonly measured: Measured | undefined
   readonly verdict: Verdict
 }
-
-type RowLookup = (row: string, system?: System) => RowSummary | undefined
 
 const LARGE = 'put 4 MiB × 16 client'
 
 export const TARGETS: readonly Target[] = [
-  atLeast('put 4 MiB × 16 against Ceph', 1.3, 1.6, throughputAgainst('put 4 MiB × 16', 'ceph')),
-  atMost('put 4 MiB × 1, p50 against Ceph', 0.8, 0.5, p50Against('put 4 MiB × 1', 'ceph')),
+  atLeast('put 4 MiB × 16 against Ceph', 1.3, 1.6, againstPeer('put 4 MiB × 16', 'ceph')),
+  atMost('put 4 MiB × 1, p50 against Ceph', 0.8, 0.5, againstPeer('put 4 MiB × 1', 'ceph')),
   atLeast(
     'get 4 MiB × 16 against Ceph (ours verifies SHA-256)',
     0.8,
     1,
-    throughputAgainst('get 4 MiB × 16', 'ceph'),
+    againstPeer('get 4 MiB × 16', 'ceph'),
   ),
   atLeast(
     'get 4 MiB × 16 against Ceph with its client hashing',
     1,
     1.2,
-    throughputAgainst('get 4 MiB × 16', 'ceph, client hashes'),
+    againstPeer('get 4 MiB × 16', 'ceph, client hashes'),
   ),
   ...['64 KiB', '4 KiB'].flatMap((size) => [
-    atLeast(`put ${size} × 16 against Ceph`, 1.5, 3, throughputAgainst(`put ${size} × 16`, 'ceph')),
-    atLeast(`get ${size} × 16 against Ceph`, 0.5, 1, throughputAgainst(`get ${size} × 16`, 'ceph')),
+    atLeast(`put ${size} × 16 against Ceph`, 1.5, 3, againstPeer(`put ${size} × 16`, 'ceph')),
+    atLeast(`get ${size} × 16 against Ceph`, 0.5, 1, againstPeer(`get ${size} × 16`, 'ceph')),
   ]),
-  atLeast('fraction of the limit, put 4 MiB × 16', 0.6, 0.8, (find) =>
-    quotient(mibPerSecond(find(LARGE)), find('limit put 4 MiB')?.figures['mibPerSecond']),
-  ),
-  atMost('p99 over p50, put 4 MiB × 16', 5, 3, (find) => {
-    const latency = find(LARGE)?.latencyMs
-    return quotient(latency?.p99, latency?.p50)
+  atLeast('fraction of the limit, put 4 MiB × 16', 0.6, 0.8, (samples) => {
+    const rates = figuresOf(samples, LARGE, ({ bytes, seconds }) => bytes / MIB / seconds)
+    const limits = figuresOf(samples, 'limit put 4 MiB', ({ figures }) => figures?.['mibPerSecond'])
+    return quotient(rates, limits)
   }),
+  atMost('p99 over p50, put 4 MiB × 16', 5, 3, (samples) =>
+    spreadOf(figuresOf(samples, LARGE, ({ latency }) => latency && latency.p99Us / latency.p50Us)),
+  ),
   atLeast(
     'goodput at 5× overload against the peak',
     0.7,
@@ -72,52 +82,64 @@ export const TARGETS: readonly Target[] = [
   ),
 ]
 
-export function judgeTargets(rows: readonly RowSummary[]): readonly JudgedTarget[] {
-  const find: RowLookup = (row, system) =>
-    rows.find((each) => each.row === row && (system === undefined || each.system === system))
+export function judgeTargets(samples: readonly Sample[]): readonly JudgedTarget[] {
   return TARGETS.map((target) => {
-    const measured = target.measure(find)
-    return { ...target, measured, verdict: judge(target, measured) }
+    const measured = target.measure(samples)
+    return { ...target, measured, verdict: judge(target, measured?.ratio) }
   })
 }
 
-function judge({ must, goal, isFloor }: Target, measured: number | undefined): Verdict {
-  if (measured === undefined) return 'not measured'
-  const reaches = (bound: number): boolean => (isFloor ? measured >= bound : measured <= bound)
+function judge({ must, goal, isFloor }: Target, ratio: number | undefined): Verdict {
+  if (ratio === undefined) return 'not measured'
+  const reaches = (bound: number): boolean => (isFloor ? ratio >= bound : ratio <= bound)
   if (reaches(goal)) return 'goal'
   return reaches(must) ? 'must' : 'missed'
 }
 
-/** The peer counts with the better of our driver and its own. */
-function throughputAgainst(row: string, peer: System): Target['measure'] {
-  return (find) => {
-    const theirs = [find(row, peer), peer === 'ceph' ? find(row, 'ceph, rados bench') : undefined]
-    const rates = theirs.flatMap((each) => each?.operationsPerSecond.median ?? [])
-    const best = rates.length === 0 ? undefined : Math.max(...rates)
-    return quotient(find(row, 'kura')?.operationsPerSecond.median, best)
+function againstPeer(row: string, peer: System): Target['measure'] {
+  return (samples) => {
+    const ofPart = samples.filter(({ part }) => part === 'peers')
+    const found = comparePeers(ofPart).find((each) => each.row === row && each.peer === peer)
+    return found && { ratio: found.ratio, least: found.pairMin, most: found.pairMax }
   }
 }
 
-function p50Against(row: string, peer: System): Target['measure'] {
-  return (find) => quotient(find(row, 'kura')?.latencyMs?.p50, find(row, peer)?.latencyMs?.p50)
-}
-
 function figureOf(row: string, figure: string): Target['measure'] {
-  return (find) => find(row)?.figures[figure]
+  return (samples) => spreadOf(figuresOf(samples, row, ({ figures }) => figures?.[figure]))
 }
 
-function mibPerSecond(row: RowSummary | undefined): number | undefined {
-  return row?.mibPerSecond?.median
+function figuresOf(
+  samples: readonly Sample[],
+  row: string,
+  figure: (sample: Sample) => number | undefined,
+): readonly number[] {
+  return samples.flatMap((sample) => (sample.row === row ? (figure(sample) ?? []) : []))
 }
 
-function quotient(over: number | undefined, under: number | undefined): number | undefined {
-  return over === undefined || under === undefined ? undefined : over / under
+function spreadOf(values: readonly number[]): Measured | undefined {
+  if (values.length === 0) return undefined
+  return { ratio: median(values), least: Math.min(...values), most: Math.max(...values) }
+}
+
+/** Runs of two rows are no pairs: the range is as wide as they allow. */
+function quotient(overs: readonly number[], unders: readonly number[]): Measured | undefined {
+  const [over, under] = [spreadOf(overs), spreadOf(unders)]
+  if (over === undefined || under === undefined) return undefined
+  return {
+    ratio: over.ratio / under.ratio,
+    least: over.least / under.most,
+    most: over.most / under.least,
+  }
 }
 
 function atLeast(name: string, must: number, goal: number, measure: Target['measure']): Target {
-  return { name, must, goal, isFloor: true, measure }
+  return { name, isOfPeers: isOfPeers(name), must, goal, isFloor: true, measure }
 }
 
 function atMost(name: string, must: number, goal: number, measure: Target['measure']): Target {
-  return { name, must, goal, isFloor: false, measure }
+  return { name, isOfPeers: isOfPeers(name), must, goal, isFloor: false, measure }
+}
+
+function isOfPeers(name: string): boolean {
+  return name.includes('against Ceph')
 }

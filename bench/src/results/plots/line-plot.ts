@@ -1,4 +1,5 @@
 /** Panels of lines side by side, as one SVG on white: what the plots of the bench share. */
+import { drawText as text, round } from './svg.ts'
 
 export interface Line {
   readonly name: string
@@ -128,13 +129,4 @@ function label(value: number): string {
 
 function turned(y: number): string {
   return `text-anchor="middle" transform="rotate(-90 14 ${round(y)})"`
-}
-
-function text(x: number, y: number, content: string, attributes: string): string {
-  const safe = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  return `<text x="${round(x)}" y="${round(y)}" ${attributes}>${safe}</text>`
-}
-
-function round(value: number): string {
-  return value.toFixed(1)
 }

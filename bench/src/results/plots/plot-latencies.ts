@@ -33,13 +33,19 @@ function nines(percentile: number): number {
   return -Math.log10(1 - percentile / 100)
 }
 
+/** At least one request took longer: what lies beyond is the slowest one again and again. */
+function isTold(percentile: number, requests: number): boolean {
+  return requests * (1 - percentile / 100) >= 1
+}
+
 function linesOf(samples: readonly Sample[], operation: string, size: string): readonly Line[] {
   return CLIENTS.flatMap((clients) => {
     const name = `${operation} ${size} × ${clients} client`
     const latency = samples.find(({ part, row }) => part === 'load' && row === name)?.latency
     if (latency === undefined) return []
     const histogram = decodeFromCompressedBase64(latency.histogram)
-    const points = PERCENTILES.map((percentile) => {
+    const told = PERCENTILES.filter((percentile) => isTold(percentile, histogram.totalCount))
+    const points = told.map((percentile) => {
       return [percentile, histogram.getValueAtPercentile(percentile) / US_PER_MS] as const
     })
     return [{ name: clients === 1 ? '1 client' : `${clients} clients`, points }]

@@ -1,6 +1,7 @@
 /** Throughput by clients: a panel for each size of block, a line for each door. */
 import { MIB } from '@kura/core'
 import type { Sample } from '../sample.ts'
+import { median } from '../statistics.ts'
 import { drawPlot, type Line, type Panel } from './line-plot.ts'
 
 const SIZES = ['4 MiB', '1 MiB', '64 KiB', '4 KiB']
@@ -32,10 +33,10 @@ function panelOf(samples: readonly Sample[], operation: string, size: string): P
   const lines = DOORS.map((door): Line => {
     const points = CLIENTS.flatMap((clients) => {
       const name = `${operation} ${size} × ${clients} ${door}`
-      const sample = samples.find(({ part, row }) => part === 'load' && row === name)
-      if (sample === undefined) return []
-      const rate = isBytes ? sample.bytes / MIB : sample.operations
-      return [[clients, rate / sample.seconds] as const]
+      const rates = samples
+        .filter(({ part, row }) => part === 'load' && row === name)
+        .map(({ bytes, operations, seconds }) => (isBytes ? bytes / MIB : operations) / seconds)
+      return rates.length === 0 ? [] : [[clients, median(rates)] as const]
     })
     return { name: door, points }
   })
