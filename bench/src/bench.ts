@@ -1,24 +1,26 @@
 /** The parts of the bench, one after the other, and what they found as lines of one file. */
 import { mkdirSync, statfsSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { GIB, KuraError } from '@kura/core'
+import { DisturbanceWatch } from './disturbance.ts'
 import { runLimit } from './limit/run-limit.ts'
 import { runLoadAgainst } from './load/run-load-against.ts'
 import { runLoad } from './load/run-load.ts'
 import type { BenchOptions, PARTS } from './options.ts'
-import type { PartContext, RunPart } from './part.ts'
+import type { RunPart } from './part.ts'
 import { runPeers } from './peers/run-peers.ts'
 import { describeEnvironment } from './results/describe-environment.ts'
 import { CACHE, RESULTS } from './results/folders.ts'
-import { appendResult } from './results/result-file.ts'
-import type { ResultLine, Sample } from './results/sample.ts'
-import { writeReport } from './results/write-report.ts'
+import type { Sample } from './results/sample.ts'
+import { runParts, type NamedPart } from './run-parts.ts'
 
 const RUN_PART: Readonly<Record<(typeof PARTS)[number], RunPart>> = {
   limit: runLimit,
   load: runLoad,
   peers: runPeers,
 }
+/** Of a full run. */
+const MINUTES: Readonly<Record<(typeof PARTS)[number], number>> = { limit: 1, load: 34, peers: 30 }
 /** At most 40 GiB are on the disk at once; and some is left for others. */
 const FREE_BYTES_MIN = 45 * GIB
 /** Above it something else ran in the minute before. */
@@ -37,55 +39,30 @@ export async function runBench(
   if (loadBefore > CALM_LOAD_MAX) {
     tell(`the machine is busy (load ${loadBefore.toFixed(1)}): do not keep these figures`)
   }
+  const watch = new DisturbanceWatch()
   const takenAt = new Date().toISOString()
-  const path = join(RESULTS, `${takenAt.replaceAll(/[:.]/g, '-')}-${options.extent}.jsonl`)
-  const samples: Sample[] = []
-  const keep = (line: ResultLine): void => {
-    if (samples.length === 0) appendResult(path, { kind: 'environment', takenAt, environment })
-    if (line.kind === 'sample') samples.push(line)
-    appendResult(path, line)
-  }
-  try {
-    await runParts(options, contextOf(options, { keep, tell }))
-  } finally {
-    if (samples.length > 0) tell(`table and plots: ${relative('.', writeReport(path))}`)
-  }
-  return samples
-}
-
-async function runParts(options: BenchOptions, context: PartContext): Promise<void> {
-  if (options.target !== undefined) {
-    await runLoadAgainst(options.target, context)
-    return
-  }
-  for (const [index, part] of options.parts.entries()) {
-    context.tell(`part ${index + 1} of ${options.parts.length}: ${part}`)
-    await RUN_PART[part](context)
-  }
-}
-
-/** Lines begin with the minutes and seconds since the start. */
-function contextOf(
-  options: BenchOptions,
-  to: { readonly keep: (line: ResultLine) => void; readonly tell: (line: string) => void },
-): PartContext {
-  const startedAtMs = performance.now()
-  return {
+  return await runParts({
+    parts: partsOf(options),
     isQuick: options.extent === 'quick',
+    only: options.only,
     cacheFolder: CACHE,
     profileFolder: options.profileFolder,
-    wants: (row) => options.only.length === 0 || options.only.some((text) => row.includes(text)),
-    keep: to.keep,
-    skip: (part, reason) => {
-      to.keep({ kind: 'skipped', part, reason })
-      to.tell(reason)
-    },
-    tell: (line) => {
-      const seconds = Math.floor((performance.now() - startedAtMs) / 1_000)
-      const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
-      to.tell(`${clock.padStart(6)}  ${line}`)
-    },
+    path: join(RESULTS, `${takenAt.replaceAll(/[:.]/g, '-')}-${options.extent}.jsonl`),
+    lookForDisturber: () => watch.look(),
+    heading: { kind: 'environment', takenAt, environment },
+    tell,
+  })
+}
+
+function partsOf({ target, parts, extent, only }: BenchOptions): readonly NamedPart[] {
+  if (target !== undefined) {
+    const run: RunPart = (context) => runLoadAgainst(target, context)
+    return [{ name: 'load against the target', run, minutes: undefined }]
   }
+  const isWhole = extent === 'full' && only.length === 0
+  return parts.map((name) => {
+    return { name, run: RUN_PART[name], minutes: isWhole ? MINUTES[name] : undefined }
+  })
 }
 
 function assertRoom(): void {

@@ -9,6 +9,13 @@ describe('the command line of the bench', () => {
     expect(parseCommand(['--parts', 'peers'])).toMatchObject({ options: { parts: ['peers'] } })
   })
 
+  it('has parts in their order, once, and takes x for ×', () => {
+    const command = parseCommand(['--parts', 'load,limit,load', '--only', 'put 4 MiB x 16'])
+    expect(command).toMatchObject({
+      options: { parts: ['limit', 'load'], only: ['put 4 MiB × 16'] },
+    })
+  })
+
   it.each([
     ['kura://0a@127.0.0.1:7500', { pocket: '0a', block: '127.0.0.1:7500' }],
     ['http://localhost:7501', { http: 'localhost:7501' }],
@@ -23,6 +30,11 @@ describe('the command line of the bench', () => {
     [['--target', 'ftp://x:1'], /no place to measure/],
     [['compare', 'one'], /no command/],
     [['--fast'], /--fast/],
+    [['compare', 'one', 'two', '--quick'], /--quick says nothing to "compare"/],
+    [['--memory', '--parts', 'load'], /--parts says nothing to --memory/],
+    [['--no-cgroup'], /says nothing without --memory/],
+    [['--target', 'http://h:1', '--parts', 'load'], /--parts says nothing to --target/],
+    [['--target', 'http://h:99999'], /no place to measure/],
   ])('refuses %j', (args, message) => {
     expect(() => parseCommand(args)).toThrow(message)
   })

@@ -14,7 +14,7 @@ pnpm bench --memory [--quick] [--no-cgroup]
 
   --quick           shorter and fewer: for a look, not for a record
   --parts PART,…    limit, load, peers: default all; quick leaves peers out
-  --only TEXT       rows whose name contains TEXT; may be given several times
+  --only TEXT       rows whose name contains TEXT (x counts as ×); may be given several times
   --profile FOLDER  writes a V8 processor profile of every process there
   --target URL      the load against a pocket of yours; what it puts stays there
   --memory          resident memory under load instead; fails where a limit is missed
@@ -47,10 +47,15 @@ export type BenchCommand =
 
 /** Throws `invalid-argument`. */
 export function parseCommand(args: readonly string[]): BenchCommand {
-  const { values, positionals } = parseArguments(args)
+  const { values, positionals, tokens } = parseArguments(args)
   if (values.help) return { kind: 'help' }
+  const given = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []))
   const [word, first, second, ...more] = positionals
-  if (word === undefined) return { kind: 'run', options: optionsOf(values) }
+  if (word === undefined) {
+    refuseUseless(given, values)
+    return { kind: 'run', options: optionsOf(values) }
+  }
+  if (given[0] !== undefined) throw invalid(`--${given[0]} says nothing to "${word}"`)
   if (word === 'compare' && first !== undefined && second !== undefined && more.length === 0) {
     return { kind: 'compare', first, second }
   }
@@ -67,6 +72,7 @@ function parseArguments(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
+      tokens: true,
       options: {
         quick: { type: 'boolean', default: false },
         parts: { type: 'string' },
@@ -84,12 +90,23 @@ function parseArguments(args: readonly string[]) {
   }
 }
 
+/** What would change nothing is a mistake of who typed it. */
+function refuseUseless(given: readonly string[], { memory, target }: Values): void {
+  const refuse = (what: string, useless: readonly string[]): void => {
+    const found = given.find((name) => useless.includes(name))
+    if (found !== undefined) throw invalid(`--${found} says nothing ${what}`)
+  }
+  if (memory) refuse('to --memory', ['parts', 'only', 'profile', 'target'])
+  else refuse('without --memory', ['no-cgroup'])
+  if (target !== undefined) refuse('to --target', ['parts'])
+}
+
 function optionsOf(values: Values): BenchOptions {
   const target = values.target === undefined ? undefined : parseTarget(values.target)
   return {
     extent: values.quick ? 'quick' : 'full',
     parts: partsOf(values),
-    only: values.only,
+    only: values.only.map((text) => text.replaceAll(' x ', ' × ')),
     profileFolder: values.profile,
     target,
     isMemory: values.memory,
@@ -99,11 +116,10 @@ function optionsOf(values: Values): BenchOptions {
 
 function partsOf({ parts, quick }: Values): BenchOptions['parts'] {
   if (parts === undefined) return quick ? PARTS_OF_QUICK : PARTS
-  return parts.split(',').map((name) => {
-    const part = PARTS.find((each) => each === name)
-    if (part === undefined) throw invalid(`"${name}" is no part: there are ${PARTS.join(', ')}`)
-    return part
-  })
+  const names = parts.split(',')
+  const unknown = names.find((name) => !PARTS.some((part) => part === name))
+  if (unknown !== undefined) throw invalid(`"${unknown}" is no part: there are ${PARTS.join(', ')}`)
+  return PARTS.filter((part) => names.includes(part))
 }
 
 function invalid(message: string, cause?: unknown): KuraError {

@@ -15,7 +15,7 @@ export const targets = {
   test: { file: 'deploy/setup/test.mjs', args: ['short'] },
   'test:long': { file: 'deploy/setup/test.mjs', args: ['long'] },
   kura: { file: 'packages/cli/dist/main.js', args: [], whereCalled: true },
-  bench: { file: 'bench/dist/main.js', args: [] },
+  bench: { file: 'bench/dist/main.js', args: [], whereCalled: true },
   simulate: {
     file: 'test/simulation/soak/simulate-program.ts',
     args: [],
