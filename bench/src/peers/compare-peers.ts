@@ -1,5 +1,6 @@
 /** The ratios of Kura to its peer, from the samples of one run of the bench. */
 import type { Sample, System } from '../results/sample.ts'
+import { median } from '../results/statistics.ts'
 
 export interface PeerRatio {
   readonly row: string
@@ -43,13 +44,13 @@ function compareRow(samples: readonly Sample[], peer: System): readonly PeerRati
   if (pairs.length === 0) return []
   // It does not hash, and tells no latency of single operations.
   const checked = peer === 'ceph' ? figuresOf(samples, 'ceph, rados bench', figure) : new Map()
-  const medians = [theirs, checked].filter(({ size }) => size > 0).map((each) => median(each))
+  const medians = [theirs, checked].filter(({ size }) => size > 0).map((each) => medianOf(each))
   return [
     {
       row: samples[0]?.row ?? '',
       peer,
       measure: isP50 ? 'p50' : 'throughput',
-      ratio: median(ours) / Math.max(...medians),
+      ratio: medianOf(ours) / Math.max(...medians),
       pairMin: Math.min(...pairs),
       pairMax: Math.max(...pairs),
       rounds: pairs.length,
@@ -82,9 +83,6 @@ function figuresOf(
   )
 }
 
-function median(figures: ReadonlyMap<number, number>): number {
-  const sorted = [...figures.values()].sort((a, b) => a - b)
-  const middle = sorted.length / 2
-  const [low = NaN, high = NaN] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]]
-  return (low + high) / 2
+function medianOf(figures: ReadonlyMap<number, number>): number {
+  return median([...figures.values()])
 }

@@ -5,8 +5,8 @@
 import { KuraClient } from '@kura/client'
 import { FreshBlock } from '../load/fresh-block.ts'
 import { serveOrders, type PreparedLoad } from '../load/serve-orders.ts'
+import { Stopwatch } from '../load/stopwatch.ts'
 import type { KuraFindings, KuraOrders } from './kura-load.ts'
-import { OperationTimes } from './operation-times.ts'
 
 /** One request by one client; the hash of its block. */
 type Request = () => Promise<string>
@@ -24,27 +24,27 @@ function prepareLoad(orders: KuraOrders): PreparedLoad<KuraFindings> {
     orders.operation === 'put' ? putRequest(client, orders) : getRequest(client, orders, next),
   )
   const stored: string[] = []
-  const run = async (seconds: number, times: OperationTimes): Promise<void> => {
+  const run = async (seconds: number, times: Stopwatch): Promise<void> => {
     const endsAtMs = performance.now() + seconds * 1000
     const isOver = (nowMs: number): boolean =>
       (nowMs >= endsAtMs && next.isPast) || stored.length >= orders.mostOperations
     const runOne = async (request: Request): Promise<void> => {
       for (let nowMs = performance.now(); !isOver(nowMs); nowMs = performance.now()) {
         const hash = await request()
-        times.add((performance.now() - nowMs) * 1000)
+        times.recordMs(performance.now() - nowMs)
         if (orders.operation === 'put') stored.push(hash)
       }
     }
     await Promise.all(requests.map(runOne))
   }
   return {
-    warmUp: () => run(orders.warmUpSeconds, new OperationTimes()),
+    warmUp: () => run(orders.warmUpSeconds, new Stopwatch()),
     async measure() {
-      const times = new OperationTimes()
+      const times = new Stopwatch()
       const startedAtMs = performance.now()
       await run(orders.seconds, times)
       const seconds = (performance.now() - startedAtMs) / 1000
-      return { seconds, operations: times.count, latency: times.summarize(), stored }
+      return { seconds, operations: times.count, latency: times.latency(), stored }
     },
     close() {
       for (const client of clients) client.close()

@@ -4,12 +4,13 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { KuraError } from '@kura/core'
 import type { WatchedProcess } from '../load/process-watch.ts'
+import { Stopwatch } from '../load/stopwatch.ts'
 import { PYTHON, pythonProgram } from './ceph-programs.ts'
 import type { Driver, Findings, RunLength } from './measure-driver.ts'
-import { OperationTimes } from './operation-times.ts'
 
 /** An operation on a cluster of which a part has died would wait for ever. */
 const ANSWER_TIMEOUT_MS = 180_000
+const US_PER_MS = 1_000
 
 export interface RadosOrders extends RunLength {
   readonly conf: string
@@ -63,9 +64,9 @@ export class RadosDriver implements Driver<readonly number[]> {
   async report(): Promise<Findings<readonly number[]>> {
     // Only our own program answers.
     const { seconds, latencyUs, counts } = JSON.parse(await this.#ask('report')) as Reply
-    const times = new OperationTimes()
-    for (const us of latencyUs) times.add(us)
-    return { seconds, operations: times.count, latency: times.summarize(), stored: counts }
+    const times = new Stopwatch()
+    for (const us of latencyUs) times.recordMs(us / US_PER_MS)
+    return { seconds, operations: times.count, latency: times.latency(), stored: counts }
   }
 
   async close(): Promise<void> {
