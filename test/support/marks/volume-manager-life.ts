@@ -16,6 +16,7 @@ const COPIES = 3
 /** As the launcher sets it. */
 const OPEN_VOLUMES = 6n
 const ENDINGS_MAX = 3
+const OPEN_TIMEOUT_MS = 30_000
 const CLOSE_TIMEOUT_MS = 30_000
 const POLL_MS = 30
 const place = { pocket: parsePocketId('local'), zone: parseZoneId('a'), cellId: parseCellId(1) }
@@ -66,11 +67,27 @@ export class VolumeManagerLife implements MarkedService {
   /** Copies are frozen behind the manager's back: their volumes have ended and get successors. */
   async live(): Promise<void> {
     await this.#zone.put(PUTS_AT_ONCE)
+    await this.#untilVolumesAreOpen()
     await this.#untilClosed(await this.#freezeCopies())
   }
 
   async end(): Promise<void> {
     await this.#zone.end()
+  }
+
+  /**
+   * Puts need one volume only, and that may have no copy on the first node.
+   * Throws where the manager does not answer.
+   */
+  async #untilVolumesAreOpen(): Promise<void> {
+    const manager = connected(this.#manager)
+    const endsAtMs = performance.now() + OPEN_TIMEOUT_MS
+    while (performance.now() < endsAtMs) {
+      const { openVolumes } = await manager.getCellStatus({})
+      if (openVolumes >= OPEN_VOLUMES) return
+      await sleep(POLL_MS)
+    }
+    throw new Error(`fewer than ${OPEN_VOLUMES} volumes were opened in time`)
   }
 
   /** The buckets that ended. With four nodes, three of every four volumes are on the first. */
