@@ -6,7 +6,11 @@ import type { ClientHello } from './client-connection.ts'
 import { ClientExchange, type RequestInit } from './client-exchange.ts'
 import type { PayloadOptions } from './connection.ts'
 import { ConnectionPool } from './connection-pool.ts'
-import { CONNECTIONS_PER_ADDRESS_MAX, POOLS_KEPT_MIN } from './limits.ts'
+import {
+  CONNECTIONS_PER_ADDRESS_MAX,
+  GATHERED_BLOCK_BYTES_MAX,
+  POOLS_KEPT_MIN,
+} from './limits.ts'
 import { AnsweredPut, StreamedPut, type OutgoingPut } from './outgoing-put.ts'
 import type { SocketNetwork } from './socket-network.ts'
 
@@ -87,7 +91,8 @@ export class BlockClient {
 
   /**
    * Starts a put. Where the request asks to wait (`expectContinue`), resolves when the server wants
-   * the body or has answered without it; otherwise at once.
+   * the body or has answered without it; otherwise at once. The request of a small block leaves
+   * with the block.
    */
   async openPut(
     address: string,
@@ -97,7 +102,9 @@ export class BlockClient {
     checkSize(options.sizeBytes)
     const { operation } = request
     const expectContinue = operation?.case === 'putBlock' && operation.value.expectContinue === true
+    const isGathered = !expectContinue && options.sizeBytes <= GATHERED_BLOCK_BYTES_MAX
     return await this.#onLiveConnection(address, options, async (exchange) => {
+      if (isGathered) exchange.gather()
       exchange.sendRequest(withTimeout(request, options), {
         payloadSizeBytes: options.sizeBytes,
         expectContinue,
@@ -148,6 +155,8 @@ export class BlockClient {
   ): Promise<ClientExchange> {
     const { clock } = this.#options
     const pool = this.#poolOf(address)
+    const idle = options.fresh ? undefined : pool.takeIdle()
+    if (idle !== undefined) return new ClientExchange({ ...options, lease: idle, pool, clock })
     const patience = new AbortController()
     const cancelTimer = clock.schedule(options.deadlineAtMs - clock.monotonicMs(), () => {
       patience.abort(new KuraError('deadline-exceeded', 'no connection in time'))

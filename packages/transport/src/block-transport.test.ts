@@ -337,3 +337,28 @@ it('close waits for a running exchange and then leaves nothing open', async () =
   await closing
   expect(server.connectionCount).toBe(0)
 })
+
+it.each([
+  { sizeBytes: 65_536, isHeard: false },
+  { sizeBytes: 65_537, isHeard: true },
+])(
+  'the request of a put of $sizeBytes bytes is heard before its block ends: $isHeard',
+  async ({ sizeBytes, isHeard }) => {
+    const heard: (string | undefined)[] = []
+    const keep = keeper({ bytes: randomBytes(10) })
+    const { client, server } = await openPlace(async (exchange) => {
+      heard.push(exchange.request.operation.case)
+      await keep(exchange)
+    })
+    const limits = { timeoutMs: 5000, signal: never }
+    const bytes = randomBytes(sizeBytes)
+    const put = await client.openPut(server.address, putRequest(sizeBytes), { sizeBytes, ...limits })
+    void put.write(bytes)
+    // What was sent before this was heard before its answer.
+    const receive = (size: number): Buffer => Buffer.alloc(size)
+    await client.exchange(server.address, getRequest, { ...limits, receive })
+    expect(heard.includes('putBlock')).toBe(isHeard)
+    await put.commit({ crc: crc32(bytes), hash: randomBytes(32) })
+    expect(heard.toSorted()).toEqual(['getBlock', 'putBlock'])
+  },
+)

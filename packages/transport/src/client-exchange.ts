@@ -21,6 +21,7 @@ export class ClientExchange {
   readonly #receivedBytesBefore: number
   #isAnswered = false
   #isFinished = false
+  #isGathering = false
   /** Payload that follows the answer read last. */
   #payloadSizeBytes = 0
 
@@ -71,6 +72,19 @@ export class ClientExchange {
   ): void {
     const message = toBinary(RequestHeaderSchema, create(RequestHeaderSchema, request))
     this.connection.socket.write(encodeFrame({ kind: 'request', message, ...body }))
+  }
+
+  /** From here on what is written waits for `sendGathered`, to leave in one write. */
+  gather(): void {
+    if (this.#isGathering) return
+    this.#isGathering = true
+    this.connection.socket.cork()
+  }
+
+  sendGathered(): void {
+    if (!this.#isGathering) return
+    this.#isGathering = false
+    this.connection.socket.uncork()
   }
 
   /** The next answer. An error answer is thrown. */

@@ -60,8 +60,8 @@ export class ConnectionPool {
     for (;;) {
       options.signal.throwIfAborted()
       if (this.#isClosed) throw new KuraError('shutting-down', 'the client is closed')
-      const connection = options.fresh === true ? undefined : this.#takeIdle()
-      if (connection !== undefined) return { connection, isReused: true }
+      const idle = options.fresh === true ? undefined : this.takeIdle()
+      if (idle !== undefined) return idle
       if (options.fresh === true && this.#openCount >= this.#options.connectionsMax) {
         this.#dropOneIdle()
       }
@@ -70,6 +70,17 @@ export class ConnectionPool {
       }
       await this.#waitForTurn(options.signal)
     }
+  }
+
+  /** A connection that waits for work, if there is one. */
+  takeIdle(): Lease | undefined {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      const { connection } = idle
+      idle.cancelTimer()
+      if (connection.isOpen && !connection.hasWaitingBytes) return { connection, isReused: true }
+      connection.destroy(new KuraError('unavailable', 'the connection is of no more use'))
+    }
+    return undefined
   }
 
   /** The exchange ended with the connection in step. */
@@ -90,15 +101,6 @@ export class ConnectionPool {
     const reason = new KuraError('shutting-down', 'the client is closed')
     for (const connection of this.#all) connection.destroy(reason)
     for (const waiter of this.#waiters.splice(0)) waiter()
-  }
-
-  #takeIdle(): Connection | undefined {
-    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-      idle.cancelTimer()
-      if (idle.connection.isOpen && !idle.connection.hasWaitingBytes) return idle.connection
-      idle.connection.destroy(new KuraError('unavailable', 'the connection is of no more use'))
-    }
-    return undefined
   }
 
   #dropOneIdle(): void {

@@ -32,6 +32,11 @@ export const RATE_WINDOW_BYTES_MIN = 256 * KIB
 /** Bytes given to the kernel in one step, and the time it may take to accept them. */
 export const WRITE_STEP_BYTES = 512 * KIB
 export const WRITE_STEP_TIMEOUT_MS = 4_000
+/**
+ * A block up to this size leaves in one write, between its request and its trailer: a write to a
+ * socket, and the reading that it wakes, cost more than the bytes.
+ */
+export const GATHERED_BLOCK_BYTES_MAX = 64 * KIB
 /** Unsent bytes of an outgoing block above which `write` asks its caller to wait. */
 export const WRITE_QUEUE_BYTES_MAX = 1024 * KIB
 /** Time an exchange may take when its header does not say, and the most it may ask for. */

@@ -136,8 +136,10 @@ export class StreamedPut implements OutgoingPut {
 
   #sendTrailer(trailer: Trailer): void {
     this.#isTrailerSent = true
-    this.#connection.socket.write(encodeTrailer(trailer), (error) => {
+    const { socket } = this.#connection
+    socket.write(encodeTrailer(trailer), (error) => {
       if (error === null || error === undefined) this.#setDrained()
     })
+    this.#exchange.sendGathered()
   }
 }

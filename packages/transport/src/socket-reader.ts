@@ -26,6 +26,7 @@ const MESSAGE_READ_BYTES = 8 * KIB
  */
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
 const messageScratch = scratch.subarray(0, MESSAGE_READ_BYTES)
+const nothing = new Uint8Array(0)
 
 interface Fill {
   /** Undefined: the bytes are dropped. */
@@ -114,7 +115,7 @@ export class SocketReader {
     assert(this.#fill === undefined, 'one read at a time on a connection')
     return new Promise((resolve, reject) => {
       this.#fill = { ...what, filledBytes: 0, resolve, reject }
-      const waiting = this.#waiting ?? new Uint8Array(0)
+      const waiting = this.#waiting ?? nothing
       this.#waiting = undefined
       this.#deliver(waiting)
       if (this.#ending !== undefined) this.fail(this.#ending)
@@ -135,7 +136,7 @@ export class SocketReader {
     const fill = this.#fill
     const takenBytes =
       fill === undefined ? 0 : Math.min(bytes.length, fill.sizeBytes - fill.filledBytes)
-    if (takenBytes < bytes.length) this.#waiting = new Uint8Array(bytes.subarray(takenBytes))
+    if (takenBytes < bytes.length) this.#waiting = kept(bytes.subarray(takenBytes))
     if (fill === undefined) return
     fill.target?.set(bytes.subarray(0, takenBytes), fill.filledBytes)
     this.#accept(takenBytes)
@@ -175,4 +176,9 @@ export class SocketReader {
     const toBytes = fill.filledBytes + Math.min(remainingBytes, DIRECT_READ_BYTES)
     return fill.target.subarray(fill.filledBytes, toBytes)
   }
+}
+
+/** Bytes that may stay: those in the scratch memory are copied, the others were before. */
+function kept(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer === scratch.buffer ? new Uint8Array(bytes) : bytes
 }

@@ -66,7 +66,8 @@ function audit(
   const address = value !== undefined && 'address' in value ? value.address : undefined
   const line = { operation, ...said, durationMs, requestId: request.requestId }
   node.metrics.observeRequest({ operation, code: said.code, durationMs })
-  node.loggers.audit.info({ ...line, extentId: Number(address?.extentId ?? 0) }, 'block request')
+  const level = said.code === 'ok' ? 'debug' : 'info'
+  node.loggers.audit[level]({ ...line, extentId: Number(address?.extentId ?? 0) }, 'block request')
 }
 
 async function runOperation(node: NodeContext, exchange: Exchange): Promise<void> {
