@@ -1,4 +1,6 @@
 export { assert, assertNever, AssertionError } from './assert.ts'
+export { BatchLine } from './batch-line.ts'
+export type { BatchLineOptions } from './batch-line.ts'
 export type { Clock } from './clock.ts'
 export type { Announcement, Coordinator, Leadership, Member, MemberKind } from './coordinator.ts'
 export type { Disk, DiskLock, File, FileStat } from './disk.ts'

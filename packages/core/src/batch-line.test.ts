@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest'
+import { BatchLine } from './batch-line.ts'
+import { KuraError } from './errors.ts'
+
+interface Ride {
+  readonly items: readonly number[]
+  readonly arrive: (outcomes: readonly PromiseSettledResult<number>[]) => void
+  readonly crash: (error: Error) => void
+}
+
+/** Batches that end when the test says so. */
+function lineOf(options: { batchesMax?: number; itemsMax?: number; waitingMax?: number } = {}) {
+  const rides: Ride[] = []
+  const line = new BatchLine<number, number>({
+    run: (items) => {
+      const { promise, resolve, reject } =
+        Promise.withResolvers<readonly PromiseSettledResult<number>[]>()
+      rides.push({ items, arrive: resolve, crash: reject })
+      return promise
+    },
+    itemsMax: options.itemsMax ?? 4,
+    batchesMax: options.batchesMax ?? 1,
+    waitingMax: options.waitingMax ?? 8,
+    weight: { of: (item) => item, max: 100 },
+  })
+  return { line, rides }
+}
+
+function doubled(items: readonly number[]): PromiseSettledResult<number>[] {
+  return items.map((item) => ({ status: 'fulfilled', value: 2 * item }))
+}
+
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
+test('an item leaves at once, and those behind it leave together', async () => {
+  const { line, rides } = lineOf()
+  const first = line.add(1)
+  await turn()
+  const others = [line.add(2), line.add(3)]
+  await turn()
+  expect(rides.map(({ items }) => items)).toEqual([[1]])
+  rides[0]?.arrive(doubled([1]))
+  expect(await first).toBe(2)
+  await turn()
+  expect(rides.map(({ items }) => items)).toEqual([[1], [2, 3]])
+  rides[1]?.arrive(doubled([2, 3]))
+  expect(await Promise.all(others)).toEqual([4, 6])
+})
+
+test('items of the same turn share the first batch', async () => {
+  const { line, rides } = lineOf()
+  void line.add(1)
+  void line.add(2)
+  await turn()
+  expect(rides.map(({ items }) => items)).toEqual([[1, 2]])
+})
+
+test('a batch has no more items, and weighs no more, than it may', async () => {
+  const { line, rides } = lineOf({ batchesMax: 8 })
+  for (const item of [1, 2, 3, 4, 5, 60, 70, 200]) void line.add(item)
+  await turn()
+  expect(rides.map(({ items }) => items)).toEqual([[1, 2, 3, 4], [5, 60], [70], [200]])
+})
+
+test('no more batches are under way than may be', async () => {
+  const { line, rides } = lineOf({ itemsMax: 1, batchesMax: 2 })
+  for (const item of [1, 2, 3]) void line.add(item)
+  await turn()
+  expect(rides).toHaveLength(2)
+  rides[1]?.arrive(doubled([2]))
+  await turn()
+  expect(rides).toHaveLength(3)
+})
+
+test('each item has its own outcome', async () => {
+  const { line, rides } = lineOf()
+  const settled = Promise.allSettled([line.add(1), line.add(2)])
+  await turn()
+  const refusal = new KuraError('not-found', 'no such thing')
+  rides[0]?.arrive([{ status: 'rejected', reason: refusal }, ...doubled([2])])
+  expect(await settled).toEqual([
+    { status: 'rejected', reason: refusal },
+    { status: 'fulfilled', value: 4 },
+  ])
+})
+
+test('a batch that fails fails each of its items, and the next one runs', async () => {
+  const { line, rides } = lineOf()
+  const failed = Promise.allSettled([line.add(1), line.add(2)])
+  await turn()
+  const next = line.add(3)
+  rides[0]?.crash(new Error('broken'))
+  expect((await failed).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  await turn()
+  rides[1]?.arrive(doubled([3]))
+  expect(await next).toBe(6)
+})
+
+test('no more items wait than may', async () => {
+  const { line, rides } = lineOf({ waitingMax: 2 })
+  void line.add(1)
+  await turn()
+  void line.add(2)
+  void line.add(3)
+  await expect(line.add(4)).rejects.toMatchObject({ code: 'overloaded' })
+  expect(line.waitingCount).toBe(2)
+  expect(rides).toHaveLength(1)
+})

@@ -1,0 +1,103 @@
+/**
+ * Work that is cheaper together: items wait in line while earlier ones are under way, and all that
+ * wait then become one batch. Nobody waits for company: a lone item leaves at once, so a batch only
+ * grows where the work cannot keep up (group commit without a timer).
+ */
+import { assert } from './assert.ts'
+import { KuraError } from './errors.ts'
+
+export interface BatchLineOptions<Item, Result> {
+  /** Outcomes in the order of the items. A rejection is the failure of each of them. */
+  readonly run: (items: readonly Item[]) => Promise<readonly PromiseSettledResult<Result>[]>
+  readonly itemsMax: number
+  /** Batches under way at once. */
+  readonly batchesMax: number
+  /** Items that may wait; beyond it `overloaded`. */
+  readonly waitingMax: number
+  /** What one item weighs, and what a batch of several items weighs at most. */
+  readonly weight?: {
+    readonly of: (item: Item) => number
+    readonly max: number
+  }
+}
+
+interface Waiting<Item, Result> {
+  readonly item: Item
+  readonly resolve: (result: Result) => void
+  readonly reject: (reason: unknown) => void
+}
+
+export class BatchLine<Item, Result> {
+  readonly #options: BatchLineOptions<Item, Result>
+  #waiting: Waiting<Item, Result>[] = []
+  #underWay = 0
+  #isDeparting = false
+
+  constructor(options: BatchLineOptions<Item, Result>) {
+    this.#options = options
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.length
+  }
+
+  /** The item's own outcome. Throws `overloaded` where too many wait. */
+  async add(item: Item): Promise<Result> {
+    if (this.#waiting.length >= this.#options.waitingMax) {
+      throw new KuraError('overloaded', 'too many operations wait for their turn')
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Result>()
+    this.#waiting.push({ item, resolve, reject })
+    this.#departSoon()
+    return await promise
+  }
+
+  /** Items of the same turn of the event loop share the first batch. */
+  #departSoon(): void {
+    if (this.#isDeparting || this.#underWay >= this.#options.batchesMax) return
+    this.#isDeparting = true
+    void Promise.resolve().then(() => {
+      this.#isDeparting = false
+      this.#depart()
+    })
+  }
+
+  #depart(): void {
+    while (this.#waiting.length > 0 && this.#underWay < this.#options.batchesMax) {
+      const batch = this.#takeBatch()
+      this.#underWay += 1
+      void this.#runBatch(batch).finally(() => {
+        this.#underWay -= 1
+        this.#depart()
+      })
+    }
+  }
+
+  #takeBatch(): readonly Waiting<Item, Result>[] {
+    const { itemsMax, weight } = this.#options
+    let count = 0
+    let total = 0
+    for (const { item } of this.#waiting) {
+      total += weight?.of(item) ?? 0
+      if (count === itemsMax) break
+      if (count > 0 && weight !== undefined && total > weight.max) break
+      count += 1
+    }
+    return this.#waiting.splice(0, count)
+  }
+
+  /** Never rejects. */
+  async #runBatch(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const outcomes = await this.#options.run(batch.map(({ item }) => item))
+      assert(outcomes.length === batch.length, 'each item of a batch has an outcome')
+      for (const [index, waiting] of batch.entries()) {
+        const outcome = outcomes[index]
+        if (outcome?.status === 'fulfilled') waiting.resolve(outcome.value)
+        else waiting.reject(outcome?.reason)
+      }
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error)
+    }
+  }
+}
