@@ -4,6 +4,7 @@
  * grows where the work cannot keep up (group commit without a timer).
  */
 import { assert } from './assert.ts'
+import type { Clock } from './clock.ts'
 import { KuraError } from './errors.ts'
 
 export interface BatchLineOptions<Item, Result> {
@@ -18,6 +19,11 @@ export interface BatchLineOptions<Item, Result> {
   readonly weight?: {
     readonly of: (item: Item) => number
     readonly max: number
+  }
+  /** A batch that takes longer does not count any more: one that hangs holds up nobody else. */
+  readonly patience?: {
+    readonly clock: Clock
+    readonly ms: number
   }
 }
 
@@ -65,12 +71,25 @@ export class BatchLine<Item, Result> {
   #depart(): void {
     while (this.#waiting.length > 0 && this.#underWay < this.#options.batchesMax) {
       const batch = this.#takeBatch()
-      this.#underWay += 1
-      void this.#runBatch(batch).finally(() => {
-        this.#underWay -= 1
-        this.#depart()
-      })
+      const leave = this.#countUnderWay()
+      void this.#runBatch(batch).finally(leave)
     }
+  }
+
+  /** Counts one batch more, until the answer is called or the patience is over. */
+  #countUnderWay(): () => void {
+    const { patience } = this.#options
+    let isCounted = true
+    const leave = (): void => {
+      cancelTimer?.()
+      if (!isCounted) return
+      isCounted = false
+      this.#underWay -= 1
+      this.#depart()
+    }
+    this.#underWay += 1
+    const cancelTimer = patience?.clock.schedule(patience.ms, leave)
+    return leave
   }
 
   #takeBatch(): readonly Waiting<Item, Result>[] {

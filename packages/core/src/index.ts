@@ -60,7 +60,7 @@ export type { Random } from './random.ts'
 export { computeBucketDigest, parseRecordSummary } from './record.ts'
 export type { RecordSummary } from './record.ts'
 export { Slab, SlabPool, SMALL_SLAB_PAYLOAD_BYTES } from './slab-pool.ts'
-export type { SlabPoolOptions } from './slab-pool.ts'
+export type { RecordRoom, SlabPoolOptions } from './slab-pool.ts'
 export { DISK_STATES, isDiskTrusted, VOLUME_STATES } from './volume.ts'
 export type {
   DiskInfo,

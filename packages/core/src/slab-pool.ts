@@ -34,7 +34,18 @@ export interface SlabPoolOptions {
   readonly waitersMax: number
 }
 
-export class Slab {
+/** Room for one record, header page and payload in one piece: a slab, or a part of one. */
+export interface RecordRoom {
+  /** Header page and payload room, contiguous. */
+  readonly bytes: Buffer
+  /** The payload room alone: a view of `bytes`. */
+  readonly payload: Buffer
+  /** One more I/O or owner uses this room. */
+  retain(): void
+  release(): void
+}
+
+export class Slab implements RecordRoom {
   /** Header page and payload room, contiguous. */
   readonly bytes: Buffer
   /** The payload room alone: a view of `bytes`. */
@@ -65,6 +76,22 @@ export class Slab {
     this.#whenFree = undefined
     this.#giveBack(this)
     whenFree?.()
+  }
+
+  /**
+   * Pages of this slab as the room of one record; whoever holds it holds the slab. REQUIRES: rooms
+   * that are in use at the same time do not overlap.
+   */
+  room(offsetBytes: number, sizeBytes: number): RecordRoom {
+    assert(offsetBytes % PAGE_SIZE_BYTES === 0, 'a record starts on a page')
+    assert(offsetBytes + sizeBytes <= this.bytes.length, 'a room lies inside its slab')
+    const bytes = this.bytes.subarray(offsetBytes, offsetBytes + sizeBytes)
+    return {
+      bytes,
+      payload: bytes.subarray(PAGE_SIZE_BYTES),
+      retain: () => this.retain(),
+      release: () => this.release(),
+    }
   }
 
   /** Calls back once, when the last holder has released this slab and its pool has it again. */

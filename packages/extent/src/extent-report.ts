@@ -8,7 +8,7 @@ import type {
   OrderId,
   OsdId,
   PocketId,
-  Slab,
+  RecordRoom,
   VolumeId,
   ZoneId,
 } from '@kura/core'
@@ -45,7 +45,7 @@ export interface RecordToAppend {
    * The store holds the slab for its own I/O. Its header page, and the payload room behind the
    * block, belong to the store until the append has settled; no other append may use the slab.
    */
-  readonly slab: Slab
+  readonly slab: RecordRoom
   readonly hash: BlockHash
   readonly sizeBytes: number
   /** CRC-32 (IEEE) of the payload, checked in the slab immediately before the write. */

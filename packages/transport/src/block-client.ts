@@ -42,6 +42,8 @@ export interface ExchangeResult {
 export interface OpenPutOptions {
   /** Size of the block, known before its bytes. */
   readonly sizeBytes: number
+  /** All bytes are at hand: they leave in one write with request and trailer, whatever their size. */
+  readonly isAtHand?: boolean
   /** For the whole put, until its answer. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
@@ -102,7 +104,8 @@ export class BlockClient {
     checkSize(options.sizeBytes)
     const { operation } = request
     const expectContinue = operation?.case === 'putBlock' && operation.value.expectContinue === true
-    const isGathered = !expectContinue && options.sizeBytes <= GATHERED_BLOCK_BYTES_MAX
+    const isSmall = options.sizeBytes <= GATHERED_BLOCK_BYTES_MAX
+    const isGathered = !expectContinue && (isSmall || options.isAtHand === true)
     return await this.#onLiveConnection(address, options, async (exchange) => {
       if (isGathered) exchange.gather()
       exchange.sendRequest(withTimeout(request, options), {

@@ -1,9 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { afterEach, expect, it } from 'vitest'
 import { BLOCK_SIZE_BYTES_MAX, KuraError, MIB } from '@kura/core'
+import { RequestHeaderSchema, ResponseHeaderSchema } from '@kura/proto'
 import { ManualClock } from '@kura/testkit'
-import { BlockClient, BlockServer, type Exchange, type OutgoingPut } from './index.ts'
+import {
+  BlockClient,
+  BlockServer,
+  encodeRecordRefusal,
+  RECORD_REQUEST_ID_LENGTH_MAX,
+  RECORDS_PER_EXCHANGE_MAX,
+  type Exchange,
+  type OutgoingPut,
+} from './index.ts'
+import { GATHERED_BLOCK_BYTES_MAX, MESSAGE_SIZE_BYTES_MAX } from './limits.ts'
 
 const clock = new ManualClock()
 const never = new AbortController().signal
@@ -201,7 +212,7 @@ it('addresses that nobody uses any more are forgotten', async () => {
   expect(client.addressCount).toBeLessThanOrEqual(64)
 })
 
-it.each([1, 2])('a put taken back after %i of 2 pieces is no payload', async (pieces) => {
+it.each([1, 2])('a large put taken back after %i of 2 pieces is no payload', async (pieces) => {
   const seen: string[] = []
   const { client, server } = await openPlace(async (exchange) => {
     await exchange.readPayload(Buffer.alloc(exchange.payloadSizeBytes)).catch((error: unknown) => {
@@ -210,13 +221,100 @@ it.each([1, 2])('a put taken back after %i of 2 pieces is no payload', async (pi
     })
     seen.push('stored')
   })
-  const options = { sizeBytes: 8, timeoutMs: 5000, signal: never }
-  const put = await client.openPut(server.address, putRequest(8), options)
-  for (let index = 0; index < pieces; index += 1) void put.write(Buffer.from('four'))
+  const half = Buffer.alloc(GATHERED_BLOCK_BYTES_MAX, 1)
+  const sizeBytes = 2 * half.length
+  const options = { sizeBytes, timeoutMs: 5000, signal: never }
+  const put = await client.openPut(server.address, putRequest(sizeBytes), options)
+  for (let index = 0; index < pieces; index += 1) void put.write(half)
   put.abort()
   await put.drained
   await expect.poll(() => seen).toEqual([pieces === 1 ? 'body-incomplete' : 'cancelled'])
   await expect(put.commit({ crc: 0, hash: undefined })).rejects.toMatchObject({ code: 'cancelled' })
+})
+
+it.each([
+  [1, []],
+  [2, ['cancelled']],
+])(
+  'of a small put taken back after %i of 2 pieces the server hears %j, and it stores nothing',
+  async (pieces, heard) => {
+    const seen: string[] = []
+    const { client, server } = await openPlace(async (exchange) => {
+      if (exchange.payloadSizeBytes === 0) {
+        await exchange.respond({ outcome: { case: 'getBlock', value: { sizeBytes: 8 } } })
+        return
+      }
+      const payload = Buffer.alloc(exchange.payloadSizeBytes)
+      await exchange.readPayload(payload).catch((error: unknown) => {
+        seen.push(error instanceof KuraError ? error.code : 'a bug')
+        throw error
+      })
+      seen.push('stored')
+    })
+    const options = { sizeBytes: 8, timeoutMs: 5000, signal: never }
+    const put = await client.openPut(server.address, putRequest(8), options)
+    for (let index = 0; index < pieces; index += 1) void put.write(Buffer.from('four'))
+    put.abort()
+    await put.drained
+    const committing = put.commit({ crc: 0, hash: undefined })
+    await expect(committing).rejects.toMatchObject({ code: 'cancelled' })
+    // The place can still be used: by another connection, or by the same one.
+    await client.exchange(server.address, getRequest, { timeoutMs: 5000, signal: never })
+    await expect.poll(() => seen).toEqual(heard)
+  },
+)
+
+it('blocks that are at hand arrive one behind the other, each with its own outcome', async () => {
+  const blocks = [1, 4096, 65_536, 300_000].map((sizeBytes) => randomBytes(sizeBytes))
+  const payload = Buffer.concat(blocks)
+  const received = Buffer.alloc(payload.length)
+  const { client, server } = await openPlace(async (exchange) => {
+    const trailer = await exchange.readPayload(received)
+    expect(trailer.hash).toBeUndefined()
+    const { operation } = exchange.request
+    const records = operation.case === 'writeRecords' ? operation.value.records : []
+    const outcomes = records.map(({ sizeBytes }) => ({
+      outcome: { case: 'written' as const, value: { offsetBytes: BigInt(sizeBytes) } },
+    }))
+    await exchange.respond({ outcome: { case: 'writeRecords', value: { outcomes } } })
+  })
+  const records = blocks.map((bytes) => ({ sizeBytes: bytes.length, plainCrc: crc32(bytes) }))
+  const put = await client.openPut(
+    server.address,
+    { operation: { case: 'writeRecords', value: { records } } },
+    { sizeBytes: payload.length, isAtHand: true, timeoutMs: 5000, signal: never },
+  )
+  for (const bytes of blocks) void put.write(bytes)
+  const { outcome } = await put.commit({ crc: crc32(payload), hash: undefined })
+  await put.drained
+  const outcomes = outcome.case === 'writeRecords' ? outcome.value.outcomes : []
+  const sizes = outcomes.map((one) => Number(one.outcome.value?.offsetBytes))
+  expect(sizes).toEqual(blocks.map(({ length }) => length))
+  expect(received.equals(payload)).toBe(true)
+})
+
+it('the largest messages of records written together are within the limit of a message', () => {
+  const text = '\u{ffff}'.repeat(1000)
+  const address = { pocket: 'p'.repeat(100), diskUuid: 'd'.repeat(36), volumeId: 2n ** 63n }
+  const record = {
+    sizeBytes: BLOCK_SIZE_BYTES_MAX,
+    putAtMs: 1.5,
+    hash: randomBytes(32),
+    plainCrc: 7,
+    requestId: text.slice(0, RECORD_REQUEST_ID_LENGTH_MAX),
+  }
+  const records = Array.from({ length: RECORDS_PER_EXCHANGE_MAX }, () => record)
+  const value = { address: { ...address, extentId: 2n ** 63n }, records }
+  const request = create(RequestHeaderSchema, { operation: { case: 'writeRecords', value } })
+  const requestBytes = toBinary(RequestHeaderSchema, request).length
+  expect(requestBytes).toBeLessThan(MESSAGE_SIZE_BYTES_MAX)
+  const refusal = encodeRecordRefusal(new KuraError('request-superseded', text))
+  const outcomes = records.map(() => ({ outcome: { case: 'error' as const, value: refusal } }))
+  const response = create(ResponseHeaderSchema, {
+    outcome: { case: 'writeRecords', value: { outcomes } },
+  })
+  const responseBytes = toBinary(ResponseHeaderSchema, response).length
+  expect(responseBytes).toBeLessThan(MESSAGE_SIZE_BYTES_MAX)
 })
 
 it('the handler learns that its peer has gone', async () => {

@@ -30,6 +30,12 @@ const requests = [
     timeoutMs: 100,
     operation: { case: 'writeRecord', value: { address, sizeBytes: 5, putAtMs: 1.5 } },
   }),
+  create(RequestHeaderSchema, {
+    operation: {
+      case: 'writeRecords',
+      value: { address, records: [{ sizeBytes: 5, putAtMs: 1.5, hash, plainCrc: 7, requestId: 'r' }] },
+    },
+  }),
   create(RequestHeaderSchema, { operation: { case: 'readRecord', value: { address, hash } } }),
 ]
 
@@ -38,6 +44,17 @@ const responses = [
     outcome: {
       case: 'error',
       value: { code: 'overloaded', message: 'm', hint: 'h', details: { a: 'b' } },
+    },
+  }),
+  create(ResponseHeaderSchema, {
+    outcome: {
+      case: 'writeRecords',
+      value: {
+        outcomes: [
+          { outcome: { case: 'written', value: { offsetBytes: 4096n } } },
+          { outcome: { case: 'error', value: { code: 'extent-full', message: 'm' } } },
+        ],
+      },
     },
   }),
   create(ResponseHeaderSchema, {

@@ -10,7 +10,12 @@ export type { BlockServerOptions } from './block-server.ts'
 export type { ClientHello } from './client-connection.ts'
 export type { RequestInit } from './client-exchange.ts'
 export type { Exchange, PayloadTrailer, Peer, ResponsePayload } from './exchange.ts'
-export { PASSED_ON_RATE_WINDOW_MS } from './limits.ts'
+export {
+  PASSED_ON_RATE_WINDOW_MS,
+  RECORD_REQUEST_ID_LENGTH_MAX,
+  RECORDS_BYTES_MAX,
+  RECORDS_PER_EXCHANGE_MAX,
+} from './limits.ts'
 export type { OutgoingPut } from './outgoing-put.ts'
 export type {
   AcceptedSocket,
@@ -19,4 +24,4 @@ export type {
   SocketListener,
   SocketNetwork,
 } from './socket-network.ts'
-export { decodeWireError, encodeErrorResponse } from './wire-error.ts'
+export { decodeWireError, encodeErrorResponse, encodeRecordRefusal } from './wire-error.ts'

@@ -2,6 +2,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { isErrorCode, KuraError } from '@kura/core'
 import { ErrorDetailsSchema, type ErrorDetails, type ResponseHeaderSchema } from '@kura/proto'
+import { RECORD_REFUSAL_LENGTH_MAX } from './limits.ts'
 
 /** A response header that carries an error. */
 export function encodeErrorResponse(
@@ -16,6 +17,11 @@ export function encodeErrorResponse(
     details,
   })
   return { outcome: { case: 'error', value } }
+}
+
+/** Why one record of several is refused: short, for many of them share a message. */
+export function encodeRecordRefusal(error: KuraError): MessageInitShape<typeof ErrorDetailsSchema> {
+  return { code: error.code, message: error.message.slice(0, RECORD_REFUSAL_LENGTH_MAX) }
 }
 
 /** The error a peer answered; a code this version does not know becomes `internal`. */

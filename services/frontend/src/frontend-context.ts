@@ -1,5 +1,6 @@
 /** What the steps of a put and a get work with; made once, at the composition root. */
-import type { BlockHash, BucketId, CellId, Clock, PocketId, Random, ZoneId } from '@kura/core'
+import type { BatchLine, BlockHash, BucketId, CellId, Clock, PocketId, Random, ZoneId } from '@kura/core'
+import type { PickedVolume } from '@kura/placement'
 import type { BlockIndex, VolumeManager } from '@kura/proto'
 import type { RpcClientOf } from '@kura/rpc'
 import type { BlockClient } from '@kura/transport'
@@ -14,6 +15,7 @@ import type { DiskLatencies } from './replicas/disk-latencies.ts'
 import type { FailureReporter } from './replicas/failure-reporter.ts'
 import type { HedgePolicy } from './replicas/hedge-policy.ts'
 import type { NodeAddresses } from './replicas/node-addresses.ts'
+import type { Put } from './steps/put.ts'
 
 export interface FrontendContext {
   readonly pocket: PocketId
@@ -34,6 +36,9 @@ export interface FrontendContext {
   readonly writeLatencies: DiskLatencies
   readonly readLatencies: DiskLatencies
   readonly hedging: HedgePolicy
+  /** Blocks up to this size are written together, in this line. */
+  readonly smallPutBytesMax: number
+  readonly smallPuts: BatchLine<Put, PickedVolume>
   readonly reporter: FailureReporter
   readonly metrics: FrontendMetrics
   readonly loggers: FrontendLoggers

@@ -32,7 +32,7 @@ import type { FrontendContext } from './frontend-context.ts'
 import { GrpcDoor } from './grpc/grpc-door.ts'
 import { HttpDoor } from './http/http-door.ts'
 import { LeftCalls } from './left-calls.ts'
-import { DRAIN_MS_MAX } from './limits.ts'
+import { DRAIN_MS_MAX, SMALL_PUT_BYTES_MAX } from './limits.ts'
 import { createLoggers, type FrontendLoggers } from './logger.ts'
 import { MapCache } from './maps/map-cache.ts'
 import { mapFiles, type MapFiles } from './maps/map-file.ts'
@@ -47,6 +47,7 @@ import { HedgePolicy } from './replicas/hedge-policy.ts'
 import { LoopDelay } from './replicas/loop-delay.ts'
 import { NodeAddresses } from './replicas/node-addresses.ts'
 import { RpcClients } from './rpc-clients.ts'
+import { smallPutsLine } from './steps/small-puts-line.ts'
 import { MapWatchers } from './workers/map-watchers.ts'
 
 /** What tests put in place of the real thing. */
@@ -60,6 +61,8 @@ export interface FrontendOverrides {
   readonly listenForAdmin?: ListenForAdmin
   readonly mapFiles?: MapFiles
   readonly addressCache?: AddressCache
+  /** Blocks above it are written alone; 0: all of them. */
+  readonly smallPutBytesMax?: number
   /** Runs between the durable copies of a block and its row in the index. */
   readonly beforeRecord?: FrontendContext['beforeRecord']
 }
@@ -226,6 +229,8 @@ export class Frontend implements Service {
       damaged: new DamagedBlocks(),
       writeLatencies: new DiskLatencies(this.#clock),
       readLatencies: new DiskLatencies(this.#clock),
+      smallPutBytesMax: this.#overrides.smallPutBytesMax ?? SMALL_PUT_BYTES_MAX,
+      smallPuts: smallPutsLine(this.#clock),
       hedging: new HedgePolicy(() => this.#loopDelay.recentMs),
       reporter: new FailureReporter({
         frontendId: this.#identity.id,

@@ -1,5 +1,5 @@
 /** Limits of a frontend. Each bounds something that callers or sick disks could otherwise grow. */
-import { CELL_BUCKETS_MAX, KIB, MIB } from '@kura/core'
+import { CELL_BUCKETS_MAX, KIB, MIB, SMALL_SLAB_PAYLOAD_BYTES } from '@kura/core'
 
 /**
  * A client counts as active for so much longer after its last request than a request waits, so that
@@ -19,6 +19,16 @@ export const AVOID_VOLUME_MS = 30_000
 /** The same where a node only had too much to do. */
 export const AVOID_BUSY_VOLUME_MS = 500
 export const AVOIDED_VOLUMES_MAX = 4096
+/** Blocks up to this size are written together with others. */
+export const SMALL_PUT_BYTES_MAX = SMALL_SLAB_PAYLOAD_BYTES
+/**
+ * Groups of small puts under way at once: while they are, the next one grows. One that takes longer
+ * than this does not count, so that a disk that hangs holds up no put of another volume.
+ */
+export const SMALL_PUT_GROUPS_MAX = 2
+export const SMALL_PUT_GROUP_PATIENCE_MS = 50
+/** Small puts in line; each that has not left holds a buffer, so that only many who left are more. */
+export const SMALL_PUTS_WAITING_MAX = 16_384
 /** From the end of the body to the last disk's acknowledgement. */
 export const REPLICA_COMMIT_TIMEOUT_MS = 10_000
 /** A whole exchange with a node, body and all; bounds what the other timers miss. */

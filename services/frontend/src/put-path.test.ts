@@ -167,7 +167,7 @@ it('a body that comes slowly to us is no failure of the node that says so', asyn
   using client = new BlockCaller(at.frontend.addresses.block)
   for (let round = 0; round < 50 && at.node(0).writeCount === 0; round += 1) {
     const begunCount = at.nodes.reduce((sum, node) => sum + node.writeCount, 0)
-    const put = await client.begin(randomBytes(2000))
+    const put = await client.begin(randomBytes(200_000))
     await expect
       .poll(() => at.nodes.reduce((sum, node) => sum + node.writeCount, 0))
       .toBeGreaterThanOrEqual(begunCount + 3)

@@ -18,7 +18,7 @@ export type NodeMetrics = ReturnType<typeof createMetrics>
 
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 /** The words of the audit line. */
-const OPERATIONS = ['writeRecord', 'readRecord']
+const OPERATIONS = ['writeRecord', 'writeRecords', 'readRecord']
 const GIVEN_UP = 'cancelled'
 
 export function createMetrics(readings: NodeReadings) {
@@ -47,6 +47,10 @@ function addRequests(metrics: Metrics) {
     labels: { operation: OPERATIONS, outcome: ['ok', 'error'] },
   })
   return {
+    /** Of several that came together; the others may be well. */
+    countRefusedRecord(code: string): void {
+      requests.of({ operation: 'writeRecord', code }).inc()
+    },
     observeRequest(request: {
       readonly operation: string
       readonly code: string

@@ -36,6 +36,8 @@ export interface Settings {
   readonly frontendSmallSlabs: number
   readonly admissionWaiters: number
   readonly admissionWaitMs: number
+  /** Blocks above it are written alone. */
+  readonly smallPutBytesMax: number
   // The world.
   readonly diskBytes: number
   readonly diskLatencyMs: number
@@ -69,6 +71,7 @@ export const DEFAULT_SETTINGS: Settings = Object.freeze({
   frontendSmallSlabs: 14,
   admissionWaiters: 8,
   admissionWaitMs: 2_000,
+  smallPutBytesMax: 64 * KIB,
   diskBytes: 256 * MIB,
   diskLatencyMs: 1,
   networkLatencyMs: 1,
@@ -102,6 +105,7 @@ const draws: { readonly [Name in keyof Settings]?: (random: Random) => number } 
   frontendSmallSlabs: (random) => drawInteger(random, 1, 8),
   admissionWaiters: (random) => drawInteger(random, 0, 8),
   admissionWaitMs: (random) => drawOne(random, [0, 50, 500, 2_000]),
+  smallPutBytesMax: (random) => drawOne(random, [0, KIB, 4 * KIB, 64 * KIB]),
   diskLatencyMs: (random) => drawOne(random, [0.1, 1, 5]),
   networkLatencyMs: (random) => drawOne(random, [0.2, 1, 5, 20]),
   networkLossRate: (random) => (drawChance(random, 0.5) ? 0 : drawOne(random, [0.001, 0.01, 0.05])),

@@ -291,6 +291,7 @@ export class SimulatedZone {
         return Frontend.create(this.configs.frontend(number), {
           ...common,
           sockets,
+          smallPutBytesMax: settings.smallPutBytesMax,
           mapFiles: this.#mapFiles(),
           addressCache: this.#addressCache(`frontend-${number}`),
         })

@@ -143,6 +143,12 @@ export declare type RequestHeader = Message<"kura.v1.RequestHeader"> & {
      */
     value: ReadRecordRequest;
     case: "readRecord";
+  } | {
+    /**
+     * @generated from field: kura.v1.WriteRecordsRequest write_records = 22;
+     */
+    value: WriteRecordsRequest;
+    case: "writeRecords";
   } | { case: undefined; value?: undefined };
 };
 
@@ -201,6 +207,12 @@ export declare type ResponseHeader = Message<"kura.v1.ResponseHeader"> & {
      */
     value: ReadRecordResponse;
     case: "readRecord";
+  } | {
+    /**
+     * @generated from field: kura.v1.WriteRecordsResponse write_records = 22;
+     */
+    value: WriteRecordsResponse;
+    case: "writeRecords";
   } | {
     /**
      * Sent before the body is read: the sender may go on (100-continue of this transport).
@@ -371,6 +383,122 @@ export declare type WriteRecordResponse = Message<"kura.v1.WriteRecordResponse">
  * Use `create(WriteRecordResponseSchema)` to create a new message.
  */
 export declare const WriteRecordResponseSchema: GenMessage<WriteRecordResponse>;
+
+/**
+ * Appends small records to one extent: one write and one sync for all. The payload is their blocks,
+ * one behind the other without gaps; its trailer commits all of them and carries no hash.
+ *
+ * @generated from message kura.v1.WriteRecordsRequest
+ */
+export declare type WriteRecordsRequest = Message<"kura.v1.WriteRecordsRequest"> & {
+  /**
+   * @generated from field: kura.v1.ExtentAddress address = 1;
+   */
+  address?: ExtentAddress | undefined;
+
+  /**
+   * 1 to 32 records, of 1 MiB in all.
+   *
+   * @generated from field: repeated kura.v1.RecordToWrite records = 2;
+   */
+  records: RecordToWrite[];
+};
+
+/**
+ * Describes the message kura.v1.WriteRecordsRequest.
+ * Use `create(WriteRecordsRequestSchema)` to create a new message.
+ */
+export declare const WriteRecordsRequestSchema: GenMessage<WriteRecordsRequest>;
+
+/**
+ * @generated from message kura.v1.RecordToWrite
+ */
+export declare type RecordToWrite = Message<"kura.v1.RecordToWrite"> & {
+  /**
+   * @generated from field: uint32 size_bytes = 1;
+   */
+  sizeBytes: number;
+
+  /**
+   * @generated from field: double put_at_ms = 2;
+   */
+  putAtMs: number;
+
+  /**
+   * SHA-256, 32 bytes.
+   *
+   * @generated from field: bytes hash = 3;
+   */
+  hash: Uint8Array;
+
+  /**
+   * CRC-32 of the block, checked immediately before it is written.
+   *
+   * @generated from field: fixed32 plain_crc = 4;
+   */
+  plainCrc: number;
+
+  /**
+   * Of the put, for the audit log; at most its first 64 characters.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message kura.v1.RecordToWrite.
+ * Use `create(RecordToWriteSchema)` to create a new message.
+ */
+export declare const RecordToWriteSchema: GenMessage<RecordToWrite>;
+
+/**
+ * Answered when every record has its outcome: on stable storage, or refused.
+ *
+ * @generated from message kura.v1.WriteRecordsResponse
+ */
+export declare type WriteRecordsResponse = Message<"kura.v1.WriteRecordsResponse"> & {
+  /**
+   * In the order of the request.
+   *
+   * @generated from field: repeated kura.v1.RecordOutcome outcomes = 1;
+   */
+  outcomes: RecordOutcome[];
+};
+
+/**
+ * Describes the message kura.v1.WriteRecordsResponse.
+ * Use `create(WriteRecordsResponseSchema)` to create a new message.
+ */
+export declare const WriteRecordsResponseSchema: GenMessage<WriteRecordsResponse>;
+
+/**
+ * @generated from message kura.v1.RecordOutcome
+ */
+export declare type RecordOutcome = Message<"kura.v1.RecordOutcome"> & {
+  /**
+   * @generated from oneof kura.v1.RecordOutcome.outcome
+   */
+  outcome: {
+    /**
+     * @generated from field: kura.v1.WriteRecordResponse written = 1;
+     */
+    value: WriteRecordResponse;
+    case: "written";
+  } | {
+    /**
+     * @generated from field: kura.v1.ErrorDetails error = 2;
+     */
+    value: ErrorDetails;
+    case: "error";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kura.v1.RecordOutcome.
+ * Use `create(RecordOutcomeSchema)` to create a new message.
+ */
+export declare const RecordOutcomeSchema: GenMessage<RecordOutcome>;
 
 /**
  * @generated from message kura.v1.ReadRecordRequest

@@ -31,6 +31,7 @@ export async function handleExchange(frontend: FrontendContext, exchange: Exchan
         return await answerStat({ frontend, exchange, line, request: operation.value })
       case 'hello':
       case 'writeRecord':
+      case 'writeRecords':
       case 'readRecord':
       case undefined:
         throw new KuraError('protocol-violation', 'not an operation of this listener')

@@ -1,5 +1,6 @@
 /** The put path. Each line is a step in its own file under `steps/`. */
 import { isKuraError, KuraError, mark, PUT_ATTEMPTS_MAX } from '@kura/core'
+import type { PickedVolume } from '@kura/placement'
 import type { FrontendContext } from '../frontend-context.ts'
 import { acknowledge, type Receipt } from '../steps/acknowledge.ts'
 import { admit } from '../steps/admit.ts'
@@ -10,6 +11,7 @@ import type { Put } from '../steps/put.ts'
 import { recordInBlockIndex } from '../steps/record-in-block-index.ts'
 import { VolumeRefused } from '../steps/volume-refused.ts'
 import { writeToAllDisks } from '../steps/write-to-all-disks.ts'
+import { writeTogether } from '../steps/write-together.ts'
 
 /**
  * Stores one block. Durable when it resolves: the record on every disk of a volume, and the row in
@@ -22,11 +24,18 @@ export async function putBlock(frontend: FrontendContext, call: PutCall): Promis
   const existing = await findExisting(put) //                  durable: the refreshed row
   if (existing !== undefined) return acknowledge(put, existing)
   return await onSomeVolume(put, async () => {
-    const volume = pickVolume(put) //                          from cached maps
-    await writeToAllDisks(put, volume) //                      durable: three synced copies
+    const volume = await writeToSomeVolume(put) //             durable: three synced copies
     const recorded = await recordInBlockIndex(put, volume) //  durable: the row
     return acknowledge(put, recorded)
   })
+}
+
+/** Small blocks share what their writes cost; a large one is passed on while it arrives. */
+async function writeToSomeVolume(put: Put): Promise<PickedVolume> {
+  if (put.call.sizeBytes <= put.frontend.smallPutBytesMax) return await writeTogether(put)
+  const volume = pickVolume(put) //                            from cached maps
+  await writeToAllDisks(put, volume)
+  return volume
 }
 
 /** Runs the steps again on another volume while this one refuses and the body is in the buffer. */

@@ -17,9 +17,14 @@ export function pickVolume(put: Put): PickedVolume {
       hint: 'see `kura status`: a cell needs three storage nodes with room',
     })
   }
-  put.triedVolumes.add(picked.volume.volumeId)
-  mark('put.picked', { hash: put.knownHash, bucketId: picked.volume.bucketId })
+  joinVolume(put, picked)
   return picked
+}
+
+/** The put goes to a volume that was picked for another one, too. */
+export function joinVolume(put: Put, { volume }: PickedVolume): void {
+  put.triedVolumes.add(volume.volumeId)
+  mark('put.picked', { hash: put.knownHash, bucketId: volume.bucketId })
 }
 
 function pick(put: Put, avoid: (volumeId: VolumeId) => boolean): PickedVolume | undefined {

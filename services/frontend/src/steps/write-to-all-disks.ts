@@ -5,31 +5,12 @@
  * Durable: when this returns, every disk of the volume has synced the record. Otherwise it throws:
  * `VolumeRefused` where another volume may do better, or what was wrong with the body.
  */
-import { crc32 } from 'node:zlib'
-import { assert, isKuraError, KuraError, mark, toKuraError, type ErrorCode } from '@kura/core'
+import { assert, KuraError, mark, toKuraError } from '@kura/core'
 import type { PickedVolume } from '@kura/placement'
-import { PASSED_ON_RATE_WINDOW_MS, type OutgoingPut } from '@kura/transport'
-import {
-  AVOID_BUSY_VOLUME_MS,
-  AVOID_VOLUME_MS,
-  REPLICA_COMMIT_TIMEOUT_MS,
-  REPLICA_WRITE_TIMEOUT_MS,
-} from '../limits.ts'
-import { mayHaveMoved } from '../replicas/node-addresses.ts'
+import { REPLICA_COMMIT_TIMEOUT_MS } from '../limits.ts'
+import { blame, type Sent } from './blame.ts'
 import type { Put } from './put.ts'
-import { VolumeRefused } from './volume-refused.ts'
-
-/** A node that only has too much to do is no reason to leave its volume for long. */
-const BUSY: readonly ErrorCode[] = ['overloaded', 'rate-limited']
-/** The volume has ended, its disks are well. */
-const ENDED: readonly ErrorCode[] = ['extent-full', 'extent-frozen']
-
-interface Replica {
-  readonly picked: PickedVolume
-  readonly index: number
-  readonly outgoing: OutgoingPut
-  readonly startedAtMs: number
-}
+import { commitReplica, failuresOf, openReplicas, type Replica } from './replica.ts'
 
 export async function writeToAllDisks(put: Put, picked: PickedVolume): Promise<void> {
   const { clock } = put.frontend
@@ -59,47 +40,25 @@ export async function writeToAllDisks(put: Put, picked: PickedVolume): Promise<v
 async function openAll(
   put: Put,
   target: { readonly picked: PickedVolume; readonly signal: AbortSignal },
-): Promise<Replica[]> {
-  const { picked, signal } = target
-  const opened = await Promise.allSettled(
-    picked.disks.map((_disk, index) => openReplica(put, { picked, index, signal })),
-  )
-  const replicas = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+): Promise<readonly Replica[]> {
+  const { frontend, call, putAtMs } = put
+  const { requestId, sizeBytes } = call
+  const { replicas, failures } = await openReplicas(frontend, {
+    ...target,
+    sizeBytes,
+    requestTo: (address) => {
+      const value = { address, sizeBytes, putAtMs }
+      return { requestId, operation: { case: 'writeRecord', value } }
+    },
+  })
   for (const { outgoing } of replicas) put.holdUntil(outgoing.drained)
-  const failures = opened.map((one) => (one.status === 'rejected' ? one.reason : undefined))
   try {
-    blame(put, { picked, bodyMs: 0 }, failures)
+    refuse(put, { picked: target.picked, bodyMs: 0 }, failures)
   } catch (error) {
     for (const { outgoing } of replicas) outgoing.abort()
     throw error
   }
   return replicas
-}
-
-async function openReplica(
-  put: Put,
-  target: { readonly picked: PickedVolume; readonly index: number; readonly signal: AbortSignal },
-): Promise<Replica> {
-  const { frontend, call } = put
-  const { picked, index, signal } = target
-  const { volume } = picked
-  const disk = picked.disks[index]
-  const extent = volume.extents[index]
-  assert(disk !== undefined && extent !== undefined, 'a picked volume names disk and extent alike')
-  const startedAtMs = frontend.clock.monotonicMs()
-  const address = {
-    pocket: frontend.pocket,
-    diskUuid: disk.diskUuid,
-    volumeId: BigInt(volume.volumeId),
-    extentId: BigInt(extent.extentId),
-  }
-  const value = { address, sizeBytes: call.sizeBytes, putAtMs: put.putAtMs }
-  const outgoing = await frontend.blockClient.openPut(
-    await frontend.nodes.addressOf(volume.bucketId, disk),
-    { requestId: call.requestId, operation: { case: 'writeRecord', value } },
-    { sizeBytes: call.sizeBytes, timeoutMs: REPLICA_WRITE_TIMEOUT_MS, signal },
-  )
-  return { picked, index, outgoing, startedAtMs }
 }
 
 /** From the caller the first time, from the buffer after that. */
@@ -114,105 +73,28 @@ async function sendBody(put: Put, replicas: readonly Replica[]): Promise<void> {
 
 async function commitAll(
   put: Put,
-  sent: {
-    readonly picked: PickedVolume
-    readonly replicas: readonly Replica[]
-    readonly bodyMs: number
-  },
+  sent: Sent & { readonly replicas: readonly Replica[] },
 ): Promise<void> {
-  const { picked, replicas, bodyMs } = sent
-  const { received } = put
+  const { replicas } = sent
+  const { received, frontend } = put
   assert(received !== undefined, 'only a whole block is committed')
   // Who failed already needs no others to commit: what they have not committed is not garbage.
   const early = replicas.map(({ outgoing }) => outgoing.failure)
   if (early.some((failure) => failure !== undefined)) {
     for (const { outgoing } of replicas) outgoing.abort()
-    blame(put, { picked, bodyMs }, early)
+    refuse(put, sent, early)
   }
   const trailer = { crc: received.crc, hash: received.hashBytes }
   const committed = await Promise.allSettled(
-    replicas.map((replica) => commitOne(put, replica, trailer)),
+    replicas.map((replica) => commitReplica(frontend, replica, trailer)),
   )
-  const failures = committed.map((one) => (one.status === 'rejected' ? one.reason : undefined))
-  blame(put, { picked, bodyMs }, failures)
+  refuse(put, sent, failuresOf(committed))
 }
 
-async function commitOne(
-  put: Put,
-  replica: Replica,
-  trailer: { readonly crc: number; readonly hash: Uint8Array },
-): Promise<void> {
-  const { clock, metrics, writeLatencies } = put.frontend
-  const sentAtMs = clock.monotonicMs()
-  await replica.outgoing.commit(trailer)
-  const nowMs = clock.monotonicMs()
-  const disk = replica.picked.disks[replica.index]
-  if (disk !== undefined) writeLatencies.add(disk.diskUuid, nowMs - sentAtMs)
-  const seconds = (nowMs - replica.startedAtMs) / 1000
-  metrics.copySeconds.write.observe(seconds)
-}
-
-interface Sent {
-  readonly picked: PickedVolume
-  /** From the first connection asked for to the end of the body. */
-  readonly bodyMs: number
-}
-
-/**
- * Throws where any copy failed. The caller's own end is nobody's fault; everything else makes this
- * frontend avoid the volume for a while and tells the volume manager.
- */
-function blame(put: Put, { picked, bodyMs }: Sent, failures: readonly unknown[]): void {
+/** Throws where any copy failed. The caller's own end is nobody's fault. */
+function refuse(put: Put, sent: Sent, failures: readonly unknown[]): void {
   if (failures.every((failure) => failure === undefined)) return
-  const { frontend, call } = put
-  if (call.signal.aborted) throw toKuraError(call.signal.reason, 'cancelled')
-  assertOwnCrc(put, failures)
-  let reason: KuraError | undefined
-  for (const [index, failure] of failures.entries()) {
-    if (failure === undefined) continue
-    const error = withoutOwnDelay(toKuraError(failure, 'unavailable'), bodyMs)
-    reason ??= error
-    blameOne(put, { picked, index, error })
-  }
-  const isBusy = reason !== undefined && BUSY.includes(reason.code)
-  const avoidMs = isBusy ? AVOID_BUSY_VOLUME_MS : AVOID_VOLUME_MS
-  frontend.avoided.avoid(picked.volume.volumeId, avoidMs)
-  throw new VolumeRefused(reason ?? new KuraError('unavailable', 'a copy failed'))
-}
-
-/** A node tells a body that came slowly to us as too slow from us: that is no failure of a disk. */
-function withoutOwnDelay(error: KuraError, bodyMs: number): KuraError {
-  if (error.code !== 'body-too-slow' || bodyMs < PASSED_ON_RATE_WINDOW_MS) return error
-  return new KuraError('overloaded', 'the body came too slowly to be passed on', { cause: error })
-}
-
-/** A disk refuses bytes that do not have their CRC; a caller who gave a wrong one is to blame. */
-function assertOwnCrc({ received, bytes }: Put, failures: readonly unknown[]): void {
-  const isRefused = failures.some((failure) => isKuraError(failure, 'record-damaged'))
-  if (!isRefused || received === undefined || crc32(bytes) === received.crc) return
-  throw new KuraError('payload-damaged', 'the bytes do not have the CRC of their trailer')
-}
-
-function blameOne(
-  put: Put,
-  failure: { readonly picked: PickedVolume; readonly index: number; readonly error: KuraError },
-): void {
-  const { frontend, call } = put
-  const { picked, index, error } = failure
-  const disk = picked.disks[index]
-  const extent = picked.volume.extents[index]
-  if (disk === undefined || extent === undefined) return
-  if (mayHaveMoved(error)) frontend.nodes.doubt()
-  const isDiskWell = BUSY.includes(error.code) || ENDED.includes(error.code)
-  if (!isDiskWell) frontend.writeLatencies.addFailure(disk.diskUuid)
-  frontend.metrics.copyFailures.of({ operation: 'write', code: error.code }).inc()
-  frontend.reporter.report({
-    volume: picked.volume,
-    extentId: extent.extentId,
-    diskUuid: disk.diskUuid,
-    operation: 'write',
-    code: error.code,
-    hash: put.knownHash,
-    requestId: call.requestId,
-  })
+  const { signal } = put.call
+  if (signal.aborted) throw toKuraError(signal.reason, 'cancelled')
+  blame(put, sent, failures)
 }

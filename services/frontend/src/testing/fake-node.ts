@@ -2,7 +2,12 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { KuraError, type Clock, type ErrorCode } from '@kura/core'
-import type { ReadRecordRequest, WriteRecordRequest } from '@kura/proto'
+import type {
+  ExtentAddress,
+  ReadRecordRequest,
+  WriteRecordRequest,
+  WriteRecordsRequest,
+} from '@kura/proto'
 import { BlockServer, type Exchange } from '@kura/transport'
 
 interface StoredRecord {
@@ -17,6 +22,8 @@ export class FakeNode {
   readonly records = new Map<string, StoredRecord>()
   /** Every write is refused with this code, before its body or after it. */
   refuseWrites: { readonly code: ErrorCode; readonly when: 'early' | 'late' } | undefined
+  /** Of records written together, this one alone is refused with `disk-error`. */
+  refuseRecord: string | undefined
   /** Every read is refused with this code. */
   refuseReads: ErrorCode | undefined
   /** Reads wait for this. */
@@ -24,6 +31,8 @@ export class FakeNode {
   /** Writes wait for this before they are answered. */
   writeDelay: (() => Promise<void>) | undefined
   readCount = 0
+  /** Sizes of the groups of records that came together. */
+  readonly groupCounts: number[] = []
   /** Writes that have begun: their bodies may still be on their way. */
   writeCount = 0
   abortedCount = 0
@@ -69,11 +78,35 @@ export class FakeNode {
   async #handle(exchange: Exchange): Promise<void> {
     const { operation } = exchange.request
     if (operation.case === 'writeRecord') await this.#write(exchange, operation.value)
+    else if (operation.case === 'writeRecords') await this.#writeAll(exchange, operation.value)
     else if (operation.case === 'readRecord') await this.#read(exchange, operation.value)
     else throw new KuraError('protocol-violation', 'not for a storage node')
   }
 
   async #write(exchange: Exchange, request: WriteRecordRequest): Promise<void> {
+    const { bytes, hash } = await this.#receive(exchange)
+    this.#store(request.address, { hash: hash ?? new Uint8Array(), bytes }, request.putAtMs)
+    await exchange.respond({ outcome: { case: 'writeRecord', value: {} } })
+  }
+
+  async #writeAll(exchange: Exchange, request: WriteRecordsRequest): Promise<void> {
+    this.groupCounts.push(request.records.length)
+    const payload = (await this.#receive(exchange)).bytes
+    let offsetBytes = 0
+    const outcomes = request.records.map((record) => {
+      const { hash, sizeBytes, plainCrc, putAtMs } = record
+      const bytes = payload.subarray(offsetBytes, offsetBytes + sizeBytes)
+      offsetBytes += sizeBytes
+      const isRefused = Buffer.from(hash).toString('hex') === this.refuseRecord
+      if (isRefused) return refused('disk-error')
+      if (crc32(bytes) !== plainCrc) return refused('record-damaged')
+      this.#store(request.address, { hash, bytes }, putAtMs)
+      return { outcome: { case: 'written' as const, value: {} } }
+    })
+    await exchange.respond({ outcome: { case: 'writeRecords', value: { outcomes } } })
+  }
+
+  async #receive(exchange: Exchange): Promise<{ bytes: Buffer; hash: Uint8Array | undefined }> {
     this.writeCount += 1
     const refusal = this.refuseWrites
     if (refusal?.when === 'early') throw new KuraError(refusal.code, 'as ordered')
@@ -87,10 +120,18 @@ export class FakeNode {
     }
     await this.writeDelay?.()
     if (refusal?.when === 'late') throw new KuraError(refusal.code, 'as ordered')
-    const hash = Buffer.from(trailer.hash ?? []).toString('hex')
+    return { bytes, hash: trailer.hash }
+  }
+
+  #store(
+    address: ExtentAddress | undefined,
+    block: { readonly hash: Uint8Array; readonly bytes: Buffer },
+    putAtMs: number,
+  ): void {
+    const { bytes } = block
+    const hash = Buffer.from(block.hash).toString('hex')
     if (createHash('sha256').update(bytes).digest('hex') !== hash) throw new Error('a wrong hash')
-    this.records.set(`${request.address?.extentId}/${hash}`, { bytes, putAtMs: request.putAtMs })
-    await exchange.respond({ outcome: { case: 'writeRecord', value: {} } })
+    this.records.set(`${address?.extentId}/${hash}`, { bytes, putAtMs })
   }
 
   async #read(exchange: Exchange, request: ReadRecordRequest): Promise<void> {
@@ -104,4 +145,8 @@ export class FakeNode {
     const value = { sizeBytes: bytes.length, plainCrc: crc32(bytes), putAtMs }
     await exchange.respond({ outcome: { case: 'readRecord', value } }, { bytes, crc: crc32(bytes) })
   }
+}
+
+function refused(code: ErrorCode) {
+  return { outcome: { case: 'error' as const, value: { code, message: 'as ordered' } } }
 }

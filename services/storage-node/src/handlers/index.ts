@@ -17,6 +17,7 @@ import { readRecord } from './read-record.ts'
 import { sealExtent } from './seal-extent.ts'
 import { verifyDisk } from './verify-disk.ts'
 import { writeRecord } from './write-record.ts'
+import { writeRecords } from './write-records.ts'
 
 /** Control, by the volume manager of the cell. */
 export function addRpcHandlers(server: RpcListener, node: NodeContext): void {
@@ -74,10 +75,11 @@ async function runOperation(node: NodeContext, exchange: Exchange): Promise<void
   const { operation } = exchange.request
   switch (operation.case) {
     case 'writeRecord':
-      if (exchange.peer.role === 'operator') {
-        throw new KuraError('identity-mismatch', 'an operator reads copies and writes none')
-      }
+      assertMayWrite(exchange)
       return await writeRecord(node, exchange, operation.value)
+    case 'writeRecords':
+      assertMayWrite(exchange)
+      return await writeRecords(node, exchange, operation.value)
     case 'readRecord':
       return await readRecord(node, exchange, operation.value)
     case 'hello':
@@ -87,4 +89,9 @@ async function runOperation(node: NodeContext, exchange: Exchange): Promise<void
     case undefined:
       throw new KuraError('unimplemented', 'a storage node has no such operation')
   }
+}
+
+function assertMayWrite({ peer }: Exchange): void {
+  if (peer.role !== 'operator') return
+  throw new KuraError('identity-mismatch', 'an operator reads copies and writes none')
 }

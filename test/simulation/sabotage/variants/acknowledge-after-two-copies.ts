@@ -10,9 +10,9 @@ export const acknowledgeAfterTwoCopies: SimulatedVariant = {
     {
       file: 'services/frontend/src/steps/write-to-all-disks.ts',
       fragment: `  const committed = await Promise.allSettled(
-    replicas.map((replica) => commitOne(put, replica, trailer)),
+    replicas.map((replica) => commitReplica(frontend, replica, trailer)),
   )`,
-      replacement: `  const commits = replicas.map((replica) => commitOne(put, replica, trailer))
+      replacement: `  const commits = replicas.map((replica) => commitReplica(frontend, replica, trailer))
   const two = Promise.withResolvers<undefined>()
   let committedCount = 0
   for (const commit of commits) {
@@ -24,6 +24,24 @@ export const acknowledgeAfterTwoCopies: SimulatedVariant = {
   await Promise.race([two.promise, Promise.allSettled(commits)])
   if (committedCount >= 2) return
   const committed = await Promise.allSettled(commits)`,
+    },
+    {
+      file: 'services/frontend/src/steps/write-group.ts',
+      fragment: `  const copies = await Promise.all(replicas.map((replica) => writeCopy(group, { replica, crc })))
+  cancelTimer()`,
+      replacement: `  const writes = replicas.map((replica) => writeCopy(group, { replica, crc }))
+  const two = Promise.withResolvers<undefined>()
+  let wholeCount = 0
+  for (const write of writes) {
+    void write.then((outcomes) => {
+      if (outcomes.every((outcome) => outcome === undefined)) wholeCount += 1
+      if (wholeCount === 2) two.resolve(undefined)
+    })
+  }
+  await Promise.race([two.promise, Promise.all(writes)])
+  cancelTimer()
+  if (wholeCount >= 2) return []
+  const copies = await Promise.all(writes)`,
     },
   ],
   tilt: destroyTwoDisks,
