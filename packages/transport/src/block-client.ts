@@ -6,11 +6,7 @@ import type { ClientHello } from './client-connection.ts'
 import { ClientExchange, type RequestInit } from './client-exchange.ts'
 import type { PayloadOptions } from './connection.ts'
 import { ConnectionPool } from './connection-pool.ts'
-import {
-  CONNECTIONS_PER_ADDRESS_MAX,
-  GATHERED_BLOCK_BYTES_MAX,
-  POOLS_KEPT_MIN,
-} from './limits.ts'
+import { CONNECTIONS_PER_ADDRESS_MAX, GATHERED_BLOCK_BYTES_MAX, POOLS_KEPT_MIN } from './limits.ts'
 import { AnsweredPut, StreamedPut, type OutgoingPut } from './outgoing-put.ts'
 import type { SocketNetwork } from './socket-network.ts'
 

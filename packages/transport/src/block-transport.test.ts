@@ -265,7 +265,7 @@ it.each([
 )
 
 it('blocks that are at hand arrive one behind the other, each with its own outcome', async () => {
-  const blocks = [1, 4096, 65_536, 300_000].map((sizeBytes) => randomBytes(sizeBytes))
+  const blocks = [1, 4096, 65_536, 2 * MIB].map((sizeBytes) => randomBytes(sizeBytes))
   const payload = Buffer.concat(blocks)
   const received = Buffer.alloc(payload.length)
   const { client, server } = await openPlace(async (exchange) => {
@@ -284,11 +284,13 @@ it('blocks that are at hand arrive one behind the other, each with its own outco
     { operation: { case: 'writeRecords', value: { records } } },
     { sizeBytes: payload.length, isAtHand: true, timeoutMs: 5000, signal: never },
   )
-  for (const bytes of blocks) void put.write(bytes)
+  for (const bytes of blocks) await put.write(bytes)
   const { outcome } = await put.commit({ crc: crc32(payload), hash: undefined })
   await put.drained
   const outcomes = outcome.case === 'writeRecords' ? outcome.value.outcomes : []
-  const sizes = outcomes.map((one) => Number(one.outcome.value?.offsetBytes))
+  const sizes = outcomes.map(({ outcome: one }) =>
+    one.case === 'written' ? Number(one.value.offsetBytes) : one.case,
+  )
   expect(sizes).toEqual(blocks.map(({ length }) => length))
   expect(received.equals(payload)).toBe(true)
 })
@@ -308,7 +310,7 @@ it('the largest messages of records written together are within the limit of a m
   const request = create(RequestHeaderSchema, { operation: { case: 'writeRecords', value } })
   const requestBytes = toBinary(RequestHeaderSchema, request).length
   expect(requestBytes).toBeLessThan(MESSAGE_SIZE_BYTES_MAX)
-  const refusal = encodeRecordRefusal(new KuraError('request-superseded', text))
+  const refusal = encodeRecordRefusal(new KuraError('range-not-satisfiable', text))
   const outcomes = records.map(() => ({ outcome: { case: 'error' as const, value: refusal } }))
   const response = create(ResponseHeaderSchema, {
     outcome: { case: 'writeRecords', value: { outcomes } },
@@ -450,7 +452,10 @@ it.each([
     })
     const limits = { timeoutMs: 5000, signal: never }
     const bytes = randomBytes(sizeBytes)
-    const put = await client.openPut(server.address, putRequest(sizeBytes), { sizeBytes, ...limits })
+    const put = await client.openPut(server.address, putRequest(sizeBytes), {
+      sizeBytes,
+      ...limits,
+    })
     void put.write(bytes)
     // What was sent before this was heard before its answer.
     const receive = (size: number): Buffer => Buffer.alloc(size)

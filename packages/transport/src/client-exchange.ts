@@ -74,6 +74,10 @@ export class ClientExchange {
     this.connection.socket.write(encodeFrame({ kind: 'request', message, ...body }))
   }
 
+  get isGathering(): boolean {
+    return this.#isGathering
+  }
+
   /** From here on what is written waits for `sendGathered`, to leave in one write. */
   gather(): void {
     if (this.#isGathering) return

@@ -33,7 +33,10 @@ const requests = [
   create(RequestHeaderSchema, {
     operation: {
       case: 'writeRecords',
-      value: { address, records: [{ sizeBytes: 5, putAtMs: 1.5, hash, plainCrc: 7, requestId: 'r' }] },
+      value: {
+        address,
+        records: [{ sizeBytes: 5, putAtMs: 1.5, hash, plainCrc: 7, requestId: 'r' }],
+      },
     },
   }),
   create(RequestHeaderSchema, { operation: { case: 'readRecord', value: { address, hash } } }),

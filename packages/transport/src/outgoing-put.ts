@@ -93,6 +93,8 @@ export class StreamedPut implements OutgoingPut {
     assert(this.#writtenBytes <= this.#sizeBytes, 'no more is written than was announced')
     const { socket } = this.#connection
     socket.write(piece)
+    // What is gathered waits for its trailer, and nobody for room.
+    if (this.#exchange.isGathering) return undefined
     if (socket.writableLength <= WRITE_QUEUE_BYTES_MAX || socket.destroyed) return undefined
     return this.#exchange.roomToWrite()
   }

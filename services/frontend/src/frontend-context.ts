@@ -1,5 +1,14 @@
 /** What the steps of a put and a get work with; made once, at the composition root. */
-import type { BatchLine, BlockHash, BucketId, CellId, Clock, PocketId, Random, ZoneId } from '@kura/core'
+import type {
+  BatchLine,
+  BlockHash,
+  BucketId,
+  CellId,
+  Clock,
+  PocketId,
+  Random,
+  ZoneId,
+} from '@kura/core'
 import type { PickedVolume } from '@kura/placement'
 import type { BlockIndex, VolumeManager } from '@kura/proto'
 import type { RpcClientOf } from '@kura/rpc'

@@ -14,6 +14,7 @@ const OPERATION = {
   statBlock: 13,
   writeRecord: 20,
   readRecord: 21,
+  writeRecords: 22,
 } as const
 const ERROR_FIELD = 1
 const WELCOME_FIELD = 10
@@ -23,6 +24,7 @@ const OUTCOMES = new Map([
   [13, 'stat'],
   [20, 'written'],
   [21, 'read'],
+  [22, 'written together'],
 ])
 
 /** What a frame says of itself instead of the truth. */
@@ -112,6 +114,17 @@ function addressField({ pocket, diskUuid, volumeId, extentId }: ExtentPlace): Bu
 
 export function writeMessage(extent: ExtentPlace, sizeBytes: number): Buffer {
   return request('writeRecord', [addressField(extent), field(2, sizeBytes)])
+}
+
+/** Records that are written together: what each says of its size, and its hash. */
+export function writeRecordsMessage(
+  extent: ExtentPlace,
+  records: readonly { readonly sizeBytes: number; readonly hash: Uint8Array }[],
+): Buffer {
+  const messages = records.map(({ sizeBytes, hash }) => {
+    return field(2, Buffer.concat([field(1, sizeBytes), field(3, hash)]))
+  })
+  return request('writeRecords', [addressField(extent), ...messages])
 }
 
 export function readRecord(extent: ExtentPlace, hash: Uint8Array): Buffer {

@@ -19,6 +19,7 @@ import {
   request,
   trailer,
   writeMessage,
+  writeRecordsMessage,
 } from './frames.ts'
 import { RawCaller } from './raw-caller.ts'
 
@@ -73,6 +74,40 @@ function misdirected(
     return Buffer.concat([start, bytes, trailer(bytes, hashToBytes(hash))])
   })
 }
+
+/** Records that are said to be of these sizes, in front of one block. */
+function together(
+  { extent, block }: Attempt,
+  sizesBytes: readonly number[],
+  hash: Uint8Array = hashToBytes(block.hash),
+): Buffer {
+  const { bytes } = block
+  const records = sizesBytes.map((sizeBytes) => ({ sizeBytes, hash }))
+  const start = frame(writeRecordsMessage(extent, records), bytes.length)
+  return Buffer.concat([start, bytes, trailer(bytes, hashToBytes(block.hash))])
+}
+
+const groups: readonly BadInputCell[] = [
+  cell('records of more bytes than came', 'invalid-argument', (attempt) =>
+    together(attempt, [attempt.block.bytes.length, 1]),
+  ),
+  cell('records of fewer bytes than came', 'invalid-argument', (attempt) =>
+    together(attempt, [1, attempt.block.bytes.length - 2]),
+  ),
+  cell('a record of 4 GiB among others', 'invalid-argument', (attempt) =>
+    together(attempt, [attempt.block.bytes.length - 1, 0xffffffff]),
+  ),
+  cell('a record of 0 bytes among others', 'invalid-argument', (attempt) =>
+    together(attempt, [attempt.block.bytes.length, 0]),
+  ),
+  cell('too many records', 'invalid-argument', (attempt) =>
+    together(attempt, [...new Array<number>(300).fill(1), attempt.block.bytes.length - 300]),
+  ),
+  cell('no records', 'invalid-argument', (attempt) => together(attempt, [])),
+  cell('a record whose hash is malformed', 'invalid-hash', (attempt) =>
+    together(attempt, [attempt.block.bytes.length], Buffer.alloc(31)),
+  ),
+]
 
 const bodies: readonly BadInputCell[] = [
   cell('a wrong CRC', 'record-damaged', (attempt) => {
@@ -192,4 +227,7 @@ const slow: readonly BadInputCell[] = [
   },
 ]
 
-export const nodeDoor: BadInputDoor = { name: 'node', cells: [...bodies, ...requests, ...slow] }
+export const nodeDoor: BadInputDoor = {
+  name: 'node',
+  cells: [...bodies, ...groups, ...requests, ...slow],
+}

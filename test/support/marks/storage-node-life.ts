@@ -30,6 +30,8 @@ const SALT = '00112233445566ff'
 const TIMEOUT_MS = 20_000
 /** Some lie within their header's page, some in pages of their own, one is not a whole page. */
 const SIZES_BYTES = [3_000, 70_000, 4_096, 30_000, 1]
+/** Of records that are written together; the last two are the same block. */
+const TOGETHER_BYTES = [3_000, 4_096, 30_000, 1, 1]
 const WAVES = 3
 const READERS = 8
 const never = new AbortController().signal
@@ -136,12 +138,16 @@ export class StorageNodeLife implements MarkedService {
     await this.#sealLeftovers()
     const [full, left] = await Promise.all([this.#create(), this.#create()])
     for (let wave = 0; wave < WAVES; wave += 1) {
-      await Promise.all(SIZES_BYTES.map((sizeBytes) => this.#append(full, sizeBytes)))
+      await Promise.all([
+        ...SIZES_BYTES.map((sizeBytes) => this.#append(full, sizeBytes)),
+        this.#appendTogether(full),
+      ])
     }
     await this.#freezeAndSeal(full)
     await Promise.all([
       this.#build(full),
       ...SIZES_BYTES.map((sizeBytes) => this.#append(left, sizeBytes)),
+      this.#appendTogether(left),
     ])
   }
 
@@ -200,11 +206,38 @@ export class StorageNodeLife implements MarkedService {
     return known
   }
 
-  async #append(known: KnownExtent, sizeBytes: number): Promise<void> {
+  #makeRecord(known: KnownExtent, sizeBytes: number): TestBlock {
     this.#serial += 1
     const block = makeBlock(`record ${this.#serial}`, Math.max(sizeBytes, 1))
     // The smallest blocks repeat: their hash may be there already.
     known.sent.set(block.hash, block)
+    return block
+  }
+
+  /** As a frontend writes small blocks that are under way at the same time. */
+  async #appendTogether(known: KnownExtent): Promise<void> {
+    const made = TOGETHER_BYTES.map((sizeBytes) => this.#makeRecord(known, sizeBytes))
+    const { blocks, blockAddress } = this.#connected()
+    const records = made.map(({ hash, bytes }) => ({
+      ...{ sizeBytes: bytes.length, putAtMs: this.#serial, requestId: 'one' },
+      ...{ hash: hashToBytes(hash), plainCrc: crc32(bytes) },
+    }))
+    const payload = Buffer.concat(made.map(({ bytes }) => bytes))
+    const value = { address: this.#address(known.id), records }
+    const put = await blocks.openPut(
+      blockAddress,
+      { requestId: 'together', operation: { case: 'writeRecords', value } },
+      { sizeBytes: payload.length, isAtHand: true, timeoutMs: TIMEOUT_MS, signal: never },
+    )
+    await put.write(payload)
+    const { outcome } = await put.commit({ crc: crc32(payload), hash: undefined })
+    const outcomes = outcome.case === 'writeRecords' ? outcome.value.outcomes : []
+    expect(outcomes.map((one) => one.outcome.case)).toEqual(made.map(() => 'written'))
+    for (const { hash } of made) known.acknowledged.add(hash)
+  }
+
+  async #append(known: KnownExtent, sizeBytes: number): Promise<void> {
+    const block = this.#makeRecord(known, sizeBytes)
     const { blocks, blockAddress } = this.#connected()
     const value = { address: this.#address(known.id), sizeBytes, putAtMs: this.#serial }
     const put = await blocks.openPut(

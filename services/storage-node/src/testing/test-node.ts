@@ -12,6 +12,13 @@ export const SALT = '00112233445566ff'
 export const TIMEOUT_MS = 5_000
 const never = new AbortController().signal
 
+interface RecordLie {
+  readonly sizeBytes: number
+  readonly putAtMs: number
+  readonly hash: Uint8Array
+  readonly plainCrc: number
+}
+
 /** A storage node, and the two clients that it has in a zone: its manager and a frontend. */
 export class TestNode {
   readonly node: StorageNode
@@ -52,6 +59,35 @@ export class TestNode {
     const hash = createHash('sha256').update(bytes).digest()
     await put.commit({ crc: crc32(bytes), hash })
     return hash
+  }
+
+  /**
+   * Writes records in one exchange. Answers for each `ok` or the code it was refused with; the
+   * request says of each what `lies` says instead of the truth.
+   */
+  async writeTogether(
+    blocks: readonly Uint8Array[],
+    to: ReturnType<TestNode['address']>,
+    lies: Readonly<Record<number, Partial<RecordLie>>> = {},
+  ): Promise<string[]> {
+    const records = blocks.map((bytes, index) => ({
+      ...{ sizeBytes: bytes.length, putAtMs: 1_000, requestId: `write-${index}` },
+      ...{ hash: createHash('sha256').update(bytes).digest(), plainCrc: crc32(bytes) },
+      ...lies[index],
+    }))
+    const payload = Buffer.concat(blocks)
+    const put = await this.#blocks.openPut(
+      this.node.addresses.block,
+      { requestId: 'group', operation: { case: 'writeRecords', value: { address: to, records } } },
+      { sizeBytes: payload.length, isAtHand: true, timeoutMs: TIMEOUT_MS, signal: never },
+    )
+    await put.write(payload)
+    const { outcome } = await put.commit({ crc: crc32(payload), hash: undefined })
+    const outcomes = outcome.case === 'writeRecords' ? outcome.value.outcomes : []
+    return outcomes.map(({ outcome: { case: kind, value } }) => {
+      if (kind === 'error') return value.code
+      return kind === 'written' ? 'ok' : 'missing'
+    })
   }
 
   async read(
