@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { BatchLine } from './batch-line.ts'
+import type { Clock } from './clock.ts'
 import { KuraError } from './errors.ts'
 
 interface Ride {
@@ -9,7 +10,14 @@ interface Ride {
 }
 
 /** Batches that end when the test says so. */
-function lineOf(options: { batchesMax?: number; itemsMax?: number; waitingMax?: number } = {}) {
+function lineOf(
+  options: {
+    batchesMax?: number
+    itemsMax?: number
+    waitingMax?: number
+    patience?: { clock: Clock; ms: number }
+  } = {},
+) {
   const rides: Ride[] = []
   const line = new BatchLine<number, number>({
     run: (items) => {
@@ -22,6 +30,7 @@ function lineOf(options: { batchesMax?: number; itemsMax?: number; waitingMax?: 
     batchesMax: options.batchesMax ?? 1,
     waitingMax: options.waitingMax ?? 8,
     weight: { of: (item) => item, max: 100 },
+    ...(options.patience === undefined ? {} : { patience: options.patience }),
   })
   return { line, rides }
 }
@@ -107,4 +116,39 @@ test('no more items wait than may', async () => {
   await expect(line.add(4)).rejects.toMatchObject({ code: 'overloaded' })
   expect(line.waitingCount).toBe(2)
   expect(rides).toHaveLength(1)
+})
+
+test('a batch that takes longer than the patience holds up nobody, and has its outcomes', async () => {
+  const timers: { callback: () => void; isCancelled: boolean }[] = []
+  const clock: Clock = {
+    nowMs: () => 0,
+    monotonicMs: () => 0,
+    sleep: () => Promise.resolve(),
+    schedule: (_delayMs, callback) => {
+      const timer = { callback, isCancelled: false }
+      timers.push(timer)
+      return () => (timer.isCancelled = true)
+    },
+  }
+  const { line, rides } = lineOf({ patience: { clock, ms: 50 } })
+  const hanging = line.add(1)
+  await turn()
+  const next = line.add(2)
+  await turn()
+  expect(rides).toHaveLength(1)
+  timers[0]?.callback()
+  await turn()
+  expect(rides.map(({ items }) => items)).toEqual([[1], [2]])
+  const waiting = line.add(3)
+  rides[0]?.arrive(doubled([1]))
+  expect(await hanging).toBe(2)
+  await turn()
+  // The one that hung had left the count already: the second one still holds it.
+  expect(rides).toHaveLength(2)
+  rides[1]?.arrive(doubled([2]))
+  expect(await next).toBe(4)
+  await turn()
+  expect(timers[1]?.isCancelled).toBe(true)
+  rides[2]?.arrive(doubled([3]))
+  expect(await waiting).toBe(6)
 })

@@ -22,7 +22,7 @@ export class FakeNode {
   readonly records = new Map<string, StoredRecord>()
   /** Every write is refused with this code, before its body or after it. */
   refuseWrites: { readonly code: ErrorCode; readonly when: 'early' | 'late' } | undefined
-  /** Of records written together, this one alone is refused with `disk-error`. */
+  /** Of records written together, the one of this hash is refused with `disk-error`, or `every`. */
   refuseRecord: string | undefined
   /** Every read is refused with this code. */
   refuseReads: ErrorCode | undefined
@@ -33,6 +33,7 @@ export class FakeNode {
   readCount = 0
   /** Sizes of the groups of records that came together. */
   readonly groupCounts: number[] = []
+  readonly payloadSizesBytes: number[] = []
   /** Writes that have begun: their bodies may still be on their way. */
   writeCount = 0
   abortedCount = 0
@@ -91,15 +92,17 @@ export class FakeNode {
 
   async #writeAll(exchange: Exchange, request: WriteRecordsRequest): Promise<void> {
     this.groupCounts.push(request.records.length)
+    this.payloadSizesBytes.push(exchange.payloadSizeBytes)
     const payload = (await this.#receive(exchange)).bytes
     let offsetBytes = 0
     const outcomes = request.records.map((record) => {
       const { hash, sizeBytes, plainCrc, putAtMs } = record
       const bytes = payload.subarray(offsetBytes, offsetBytes + sizeBytes)
       offsetBytes += sizeBytes
-      const isRefused = Buffer.from(hash).toString('hex') === this.refuseRecord
-      if (isRefused) return refused('disk-error')
-      if (crc32(bytes) !== plainCrc) return refused('record-damaged')
+      const refused = this.refuseRecord
+      const isRefused = refused === 'every' || refused === Buffer.from(hash).toString('hex')
+      if (isRefused) return refusalOf('disk-error')
+      if (crc32(bytes) !== plainCrc) return refusalOf('record-damaged')
       this.#store(request.address, { hash, bytes }, putAtMs)
       return { outcome: { case: 'written' as const, value: {} } }
     })
@@ -147,6 +150,6 @@ export class FakeNode {
   }
 }
 
-function refused(code: ErrorCode) {
+function refusalOf(code: ErrorCode) {
   return { outcome: { case: 'error' as const, value: { code, message: 'as ordered' } } }
 }
