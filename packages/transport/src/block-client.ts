@@ -38,7 +38,7 @@ export interface ExchangeResult {
 export interface OpenPutOptions {
   /** Size of the block, known before its bytes. */
   readonly sizeBytes: number
-  /** All bytes are at hand: they leave in one write with request and trailer, whatever their size. */
+  /** All bytes are at hand: they leave in one write, with request and trailer. */
   readonly isAtHand?: boolean
   /** For the whole put, until its answer. */
   readonly timeoutMs: number

@@ -26,8 +26,8 @@ export const SMALL_PUT_BYTES_MAX = SMALL_SLAB_PAYLOAD_BYTES
  * than this does not count, so that a disk that hangs holds up no put of another volume.
  */
 export const SMALL_PUT_GROUPS_MAX = 2
-export const SMALL_PUT_GROUP_PATIENCE_MS = 50
-/** Small puts in line; each that has not left holds a buffer, so that only many who left are more. */
+export const SMALL_PUT_GROUP_PATIENCE_MS = 100
+/** Small puts in line: those that have not left hold buffers, so these are far fewer. */
 export const SMALL_PUTS_WAITING_MAX = 16_384
 /** From the end of the body to the last disk's acknowledgement. */
 export const REPLICA_COMMIT_TIMEOUT_MS = 10_000

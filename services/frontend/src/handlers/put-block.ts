@@ -32,9 +32,10 @@ export async function putBlock(frontend: FrontendContext, call: PutCall): Promis
 
 /** Small blocks share what their writes cost; a large one is passed on while it arrives. */
 async function writeToSomeVolume(put: Put): Promise<PickedVolume> {
-  if (put.call.sizeBytes <= put.frontend.smallPutBytesMax) return await writeTogether(put)
-  const volume = pickVolume(put) //                            from cached maps
-  await writeToAllDisks(put, volume)
+  const isSmall = put.call.sizeBytes <= put.frontend.smallPutBytesMax
+  const volume = isSmall ? await writeTogether(put) : pickVolume(put)
+  if (!isSmall) await writeToAllDisks(put, volume)
+  mark('put.written', { hash: put.hash, bucketId: volume.volume.bucketId })
   return volume
 }
 

@@ -1,6 +1,6 @@
 /** Small puts that are written together: one volume, and one exchange with each of its disks. */
 import { crc32 } from 'node:zlib'
-import { assert, KuraError, mark, toKuraError } from '@kura/core'
+import { assert, KuraError, toKuraError } from '@kura/core'
 import type { PickedVolume } from '@kura/placement'
 import type { RecordOutcome, ResponseHeader } from '@kura/proto'
 import { decodeWireError, RECORD_REQUEST_ID_LENGTH_MAX } from '@kura/transport'
@@ -92,7 +92,6 @@ function judge(
   } catch (reason) {
     return { status: 'rejected', reason }
   }
-  mark('put.written', { hash: put.hash, bucketId: picked.volume.bucketId })
   return { status: 'fulfilled', value: picked }
 }
 
@@ -115,7 +114,8 @@ async function writeCopies(group: Group): Promise<readonly CopyFailures[]> {
     attempt.abort(new KuraError('deadline-exceeded', 'a disk did not acknowledge in time'))
   })
   const crc = puts.reduce((soFar, { bytes }) => crc32(bytes, soFar), 0)
-  const copies = await Promise.all(replicas.map((replica) => writeCopy(group, { replica, crc })))
+  const writes = replicas.map((replica) => writeCopy(group, { replica, crc }))
+  const copies = await Promise.all(writes)
   cancelTimer()
   return copies
 }

@@ -5,7 +5,7 @@
  * Durable: when this returns, every disk of the volume has synced the record. Otherwise it throws:
  * `VolumeRefused` where another volume may do better, or what was wrong with the body.
  */
-import { assert, KuraError, mark, toKuraError } from '@kura/core'
+import { assert, KuraError, toKuraError } from '@kura/core'
 import type { PickedVolume } from '@kura/placement'
 import { REPLICA_COMMIT_TIMEOUT_MS } from '../limits.ts'
 import { blame, type Sent } from './blame.ts'
@@ -33,7 +33,6 @@ export async function writeToAllDisks(put: Put, picked: PickedVolume): Promise<v
   } finally {
     cancelTimer()
   }
-  mark('put.written', { hash: put.hash, bucketId: picked.volume.bucketId })
 }
 
 /** An exchange with each node; all of them, or none is left open. */
@@ -85,9 +84,8 @@ async function commitAll(
     refuse(put, sent, early)
   }
   const trailer = { crc: received.crc, hash: received.hashBytes }
-  const committed = await Promise.allSettled(
-    replicas.map((replica) => commitReplica(frontend, replica, trailer)),
-  )
+  const commits = replicas.map((replica) => commitReplica(frontend, replica, trailer))
+  const committed = await Promise.allSettled(commits)
   refuse(put, sent, failuresOf(committed))
 }
 

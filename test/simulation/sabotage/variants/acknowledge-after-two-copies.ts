@@ -9,10 +9,9 @@ export const acknowledgeAfterTwoCopies: SimulatedVariant = {
   edits: [
     {
       file: 'services/frontend/src/steps/write-to-all-disks.ts',
-      fragment: `  const committed = await Promise.allSettled(
-    replicas.map((replica) => commitReplica(frontend, replica, trailer)),
-  )`,
-      replacement: `  const commits = replicas.map((replica) => commitReplica(frontend, replica, trailer))
+      fragment: `  const committed = await Promise.allSettled(commits)
+`,
+      replacement: `
   const two = Promise.withResolvers<undefined>()
   let committedCount = 0
   for (const commit of commits) {
@@ -23,13 +22,14 @@ export const acknowledgeAfterTwoCopies: SimulatedVariant = {
   }
   await Promise.race([two.promise, Promise.allSettled(commits)])
   if (committedCount >= 2) return
-  const committed = await Promise.allSettled(commits)`,
+  const committed = await Promise.allSettled(commits)
+`,
     },
     {
       file: 'services/frontend/src/steps/write-group.ts',
-      fragment: `  const copies = await Promise.all(replicas.map((replica) => writeCopy(group, { replica, crc })))
+      fragment: `  const copies = await Promise.all(writes)
   cancelTimer()`,
-      replacement: `  const writes = replicas.map((replica) => writeCopy(group, { replica, crc }))
+      replacement: `
   const two = Promise.withResolvers<undefined>()
   let wholeCount = 0
   for (const write of writes) {
