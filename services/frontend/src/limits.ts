@@ -38,6 +38,13 @@ export const REPLICA_READ_TIMEOUT_MS = 4_000
 /** Calls of the block index for one step of one request, and the pause before the second. */
 export const INDEX_CALLS_MAX = 5
 export const INDEX_RETRY_MS = 50
+/**
+ * Shared calls of the block index under way, of each kind: while it works on one the next is on its
+ * way. Whoever waits for a third shares it with all that wait.
+ */
+export const INDEX_CALLS_UNDER_WAY_MAX = 2
+/** Entries that wait for a shared call, of each kind; more are told `overloaded`. */
+export const INDEX_WAITING_MAX = 4096
 /** Calls inside the zone that run on though their callers have left; more are cancelled. */
 export const LEFT_CALLS_MAX = 1024
 /** Placement lookups ask a volume manager that may be dead: not for long. */

@@ -7,11 +7,13 @@
  * `VolumeRefused` where another volume may do better, or what was wrong with the body.
  */
 import type { PickedVolume } from '@kura/placement'
+import { untilLeft } from '../until-left.ts'
 import type { Put } from './put.ts'
 
 /** The volume that has the block now. Whoever leaves takes only his own block out. */
 export async function writeTogether(put: Put): Promise<PickedVolume> {
   if (put.received === undefined) await put.receive(() => undefined)
-  const { smallPuts, leftCalls } = put.frontend
-  return await leftCalls.waitFor(put.call.signal, () => smallPuts.add(put))
+  const { signal } = put.call
+  signal.throwIfAborted()
+  return await untilLeft(signal, put.frontend.smallPuts.add(put))
 }
