@@ -11,7 +11,6 @@ import type { Attempt } from './retry.ts'
 export interface OutgoingBlock {
   readonly hash: BlockHash
   readonly bytes: Uint8Array
-  readonly crc: number
 }
 
 /** Stands in where the caller gave no signal. */
@@ -21,10 +20,9 @@ function limitsOf(attempt: Attempt): { timeoutMs: number; signal: AbortSignal } 
   return { timeoutMs: attempt.timeoutMs, signal: attempt.signal ?? neverAborted }
 }
 
-/** Hash and CRC of a block about to be put. */
+/** A block about to be put, under its hash. */
 export function prepareBlock(bytes: Uint8Array): OutgoingBlock {
-  const hash = hashFromBytes(hashAtOnce('sha256', bytes, 'buffer'))
-  return { hash, bytes, crc: crc32(bytes) }
+  return { hash: hashFromBytes(hashAtOnce('sha256', bytes, 'buffer')), bytes }
 }
 
 /**
@@ -47,8 +45,11 @@ export async function putBlock(
   const outgoing = await transport.openPut(attempt.address, request, limits)
   if (outgoing.early !== undefined) return receiptOf(outgoing.early, block)
   try {
-    await outgoing.write(block.bytes)
-    return receiptOf(await outgoing.commit({ crc: block.crc, hash }), block)
+    const room = outgoing.write(block.bytes)
+    // While the bytes travel: the frontend hashes them, which takes longer.
+    const crc = crc32(block.bytes)
+    await room
+    return receiptOf(await outgoing.commit({ crc, hash }), block)
   } finally {
     outgoing.abort()
     await outgoing.drained

@@ -45,7 +45,7 @@ class ReplicaRace {
   /** The slab of no attempt. */
   #freeSlab: Slab | undefined
   #winner: Slab | undefined
-  #lastError = new KuraError('block-unreadable', 'the block has no readable copy')
+  #lastError: KuraError | undefined
 
   constructor(frontend: FrontendContext, read: ReplicaRead, slab: Slab) {
     this.#frontend = frontend
@@ -73,7 +73,7 @@ class ReplicaRace {
       else if (outcome.kind === 'read') return this.#win(outcome.attempt)
       else this.#failOver(outcome)
     }
-    throw this.#lastError
+    throw this.#lastError ?? new KuraError('block-unreadable', 'the block has no readable copy')
   }
 
   /**
@@ -81,11 +81,10 @@ class ReplicaRace {
    */
   end(): void {
     this.#cancelHedgeTimer()
-    this.#losers.abort(new KuraError('cancelled', 'another copy was quicker'))
-    for (const attempt of this.#running) {
-      if (attempt.slab === this.#winner) continue
-      void attempt.outcome.then(() => attempt.slab.release())
-    }
+    const losers = [...this.#running].filter(({ slab }) => slab !== this.#winner)
+    for (const { slab, outcome } of losers) void outcome.then(() => slab.release())
+    // Most reads have none, and an abort is dear: its error, and the event to each signal.
+    if (losers.length > 0) this.#losers.abort(new KuraError('cancelled', 'a copy was quicker'))
     this.#freeSlab?.release()
   }
 
