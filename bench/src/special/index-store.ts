@@ -19,6 +19,7 @@ import { SystemClock, SystemRandom } from '@kura/runtime'
 const FILL_BATCH_ROWS = 16 * INDEX_BATCH_ROWS_MAX
 const BATCHES_PER_CHECKPOINT = 8
 const CELLS_MAX = 1023
+const AWAKE_MS = 60_000
 const T_MIN_MS = 24 * 60 * 60 * 1000
 /** Of a cell that no zone of the bench has: nobody asks for its volumes, and nobody shuts it. */
 const FILL_BUCKET = parseBucketId(
@@ -56,6 +57,7 @@ export async function fillIndex(
   options: { readonly rowCount: number; readonly sampleCount?: number },
 ): Promise<readonly BlockHash[]> {
   const { rowCount, sampleCount = 0 } = options
+  using _awake = stayAwake()
   const store = openIndexStore(place, { batchMax: FILL_BATCH_ROWS })
   const sampled: BlockHash[] = []
   try {
@@ -74,6 +76,12 @@ export async function fillIndex(
     await store.close()
   }
   return sampled
+}
+
+/** A store's timers do not keep a process alive, which in a service is what its listeners do. */
+export function stayAwake(): Disposable {
+  const timer = setInterval(() => undefined, AWAKE_MS)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
 export function freshHash(): BlockHash {

@@ -1,27 +1,30 @@
 /**
  * Puts of 4 KiB into a zone whose index has a million rows, against one whose index has none, in
- * turn. Both zones run at the same time, so that neither of them meets an older machine than the
- * other; what the idle one spends meanwhile is measured and kept as `idleProcessorShare`.
+ * turn. An idle zone takes a tenth of a processor, so that only the one that is measured runs: each
+ * window is a start of its zone, a time to warm up, the puts, and reading them back.
  */
-import { mkdir } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { KIB, parsePocketId, parseZoneId } from '@kura/core'
-import { LocalZone } from '@kura/local'
+import { KIB } from '@kura/core'
 import { LoadSession } from '../load/load-session.ts'
-import { startZone, type LoadSite } from '../load/load-site.ts'
-import type { ZonePlan } from '../load/plan-loads.ts'
-import { ProcessWatch } from '../load/process-watch.ts'
+import type { RowPlan } from '../load/plan-loads.ts'
 import { nameZoneFolder } from '../load/remove-leftovers.ts'
 import type { PartContext } from '../part.ts'
 import type { Sample } from '../results/sample.ts'
 import { fillIndex } from './index-store.ts'
+import { KeptZone } from './kept-zone.ts'
 import { asSpecial, rateOf, type SpecialPlan } from './special.ts'
 
-const BLOCK_SIZE_BYTES = 4 * KIB
+const SIZE_BYTES = 4 * KIB
 const CLIENTS = 16
-const WARM_UP_SECONDS = 1
+const WARM_UP_SECONDS = 2
 const EMPTY_ROW = 'put 4 KiB × 16 with an empty index'
 const SERIALS = { empty: 1, filled: 2 }
+
+interface Side {
+  readonly dataDir: string
+  readonly row: RowPlan
+}
 
 export function largeIndexRows({ largeIndex }: SpecialPlan): readonly string[] {
   return [EMPTY_ROW, filledRow(largeIndex)]
@@ -33,73 +36,67 @@ function filledRow({ rowsName }: SpecialPlan['largeIndex']): string {
 
 export async function measureLargeIndex(context: PartContext, plan: SpecialPlan): Promise<void> {
   const { largeIndex } = plan
-  const startedAtMs = performance.now()
-  await makeFilledZone(context, largeIndex.rowCount)
-  const fillSeconds = (performance.now() - startedAtMs) / 1000
-  context.tell(`filled an index with ${largeIndex.rowsName} rows in ${fillSeconds.toFixed(0)} s`)
-  await using filledSite = await startZone(context, { serial: SERIALS.filled, restarts: false })
-  await using emptySite = await startZone(context, { serial: SERIALS.empty, restarts: false })
-  const zones = { empty: planZone(EMPTY_ROW, plan), filled: planZone(filledRow(largeIndex), plan) }
-  const empty = new LoadSession(emptySite, zones.empty, context)
-  const filled = new LoadSession(filledSite, zones.filled, context)
-  const samples: Sample[] = []
-  for (let run = 1; run <= largeIndex.windows; run += 1) {
-    const one = await measureWindow(empty, { zone: zones.empty, idle: filledSite, run })
-    const other = await measureWindow(filled, { zone: zones.filled, idle: emptySite, run })
+  const { rowCount, rowsName, seconds } = largeIndex
+  const folderOf = (serial: number): string => join(context.cacheFolder, nameZoneFolder(serial))
+  const empty = { dataDir: folderOf(SERIALS.empty), row: planRow(EMPTY_ROW, seconds) }
+  const filled = { dataDir: folderOf(SERIALS.filled), row: planRow(filledRow(largeIndex), seconds) }
+  try {
+    const startedAtMs = performance.now()
+    await fillIndex(await KeptZone.make(filled.dataDir), { rowCount })
+    const fillSeconds = (performance.now() - startedAtMs) / 1000
+    context.tell(`filled an index with ${rowsName} rows in ${fillSeconds.toFixed(0)} s`)
+    await compareSides({ empty, filled }, context, plan)
+  } finally {
+    for (const { dataDir } of [empty, filled]) await rm(dataDir, { recursive: true, force: true })
+  }
+}
+
+async function compareSides(
+  { empty, filled }: { readonly empty: Side; readonly filled: Side },
+  context: PartContext,
+  { largeIndex }: SpecialPlan,
+): Promise<void> {
+  const { windows, rowCount, rowsName } = largeIndex
+  // The window 0 of each does not count: a zone that is new still allocates its extents.
+  for (let run = 0; run <= windows; run += 1) {
+    const one = await measureWindow(empty, context)
+    const other = await measureWindow(filled, context)
+    if (run === 0) continue
     if (one === undefined || other === undefined) {
-      context.tell(`${filledRow(largeIndex)}: NO FIGURE, nothing was answered in time`)
-      return
+      context.tell(`${filled.row.row}: NO FIGURE, nothing was answered in time`)
+      continue
     }
     const ratio = rateOf(other) / rateOf(one)
-    const figures = { ...other.figures, ratio, rowCount: largeIndex.rowCount, fillSeconds }
-    samples.push(one, { ...other, figures })
+    context.keep(asSpecial(one, run))
+    context.keep(asSpecial({ ...other, figures: { ...other.figures, ratio, rowCount } }, run))
     const rates = [one, other].map((sample) => rateOf(sample).toFixed(0))
     context.tell(
-      `index, window ${run} of ${largeIndex.windows}: empty ${rates[0]} puts/s, ` +
-        `${largeIndex.rowsName} rows ${rates[1]} puts/s, ${(ratio * 100).toFixed(0)} %`,
+      `index, window ${run} of ${windows}: empty ${rates[0]} puts/s, ` +
+        `${rowsName} rows ${rates[1]} puts/s, ${(ratio * 100).toFixed(0)} %`,
     )
   }
-  await empty.readBack()
-  await filled.readBack()
-  for (const sample of samples) context.keep(sample)
 }
 
-/** A zone after genesis, that was never started, whose index gets its rows. */
-async function makeFilledZone(context: PartContext, rowCount: number): Promise<void> {
-  const dataDir = join(context.cacheFolder, nameZoneFolder(SERIALS.filled))
-  await mkdir(context.cacheFolder, { recursive: true })
-  await using zone = await LocalZone.prepare({ dataDir, portBase: 0, restarts: false })
-  const { dataDir: folder } = zone.service('block-index-1')
-  const { pocket } = zone.endpoints
-  const place = { pocket: parsePocketId(pocket), zone: parseZoneId('a') }
-  await fillIndex({ folder, ...place }, { rowCount })
+async function measureWindow(side: Side, context: PartContext): Promise<Sample | undefined> {
+  const { dataDir, row } = side
+  await using zone = await KeptZone.start(dataDir)
+  const plan = { sizeBytes: SIZE_BYTES, door: 'client', restarts: false, fillSeconds: 0 } as const
+  const session = new LoadSession(zone, { ...plan, rows: [row] }, context)
+  const sample = await session.measure(row)
+  await session.readBack()
+  return sample
 }
 
-async function measureWindow(
-  session: LoadSession,
-  window: { readonly zone: ZonePlan; readonly idle: LoadSite; readonly run: number },
-): Promise<Sample | undefined> {
-  const [row] = window.zone.rows
-  if (row === undefined) throw new Error('a zone is planned for a row')
-  const watch = new ProcessWatch(() => window.idle.processes())
-  const startedAtMs = performance.now()
-  const sample = await session.measure(row).finally(() => watch.end())
-  if (sample === undefined) return undefined
-  const idleSeconds = Object.values(watch.end().processorSeconds).reduce((sum, s) => sum + s, 0)
-  const elapsedSeconds = (performance.now() - startedAtMs) / 1000
-  const figures = { ...sample.figures, idleProcessorShare: idleSeconds / elapsedSeconds }
-  return asSpecial({ ...sample, figures }, window.run)
-}
-
-function planZone(row: string, { largeIndex }: SpecialPlan): ZonePlan {
-  const load = {
-    door: 'client',
-    pattern: 'put',
-    sizeBytes: BLOCK_SIZE_BYTES,
-    clients: CLIENTS,
-    seconds: largeIndex.seconds,
-    warmUpSeconds: WARM_UP_SECONDS,
-  } as const
-  const rows = [{ row, load }]
-  return { sizeBytes: BLOCK_SIZE_BYTES, door: 'client', rows, restarts: false, fillSeconds: 0 }
+function planRow(row: string, seconds: number): RowPlan {
+  return {
+    row,
+    load: {
+      door: 'client',
+      pattern: 'put',
+      sizeBytes: SIZE_BYTES,
+      clients: CLIENTS,
+      seconds,
+      warmUpSeconds: WARM_UP_SECONDS,
+    },
+  }
 }
