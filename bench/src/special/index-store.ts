@@ -12,7 +12,7 @@ import {
   type PocketId,
   type ZoneId,
 } from '@kura/core'
-import { openDatabase } from '@kura/database'
+import { initialiseDatabase, openDatabase } from '@kura/database'
 import { SystemClock, SystemRandom } from '@kura/runtime'
 
 /** A batch of this many is as large as what may wait for a commit. */
@@ -33,11 +33,24 @@ export interface IndexPlace {
   readonly zone: ZoneId
 }
 
-/** Opens it as the service does, but for `batchMax`. */
-export function openIndexStore(
+/** Genesis. Durable: the database and its directory entry. */
+export function makeIndex({ folder, ...place }: IndexPlace): void {
+  initialiseDatabase({
+    path: databasePath(folder),
+    genesis: databaseIdentity(place),
+    random: new SystemRandom(),
+    migrations: MIGRATIONS,
+  })
+}
+
+/**
+ * Opens it as the service does, but for `batchMax`, with the gate of `putOf`. Who gives `batchMax`
+ * also moves the log into the file himself.
+ */
+export async function openIndexStore(
   { folder, ...place }: IndexPlace,
   options: { readonly batchMax?: number } = {},
-): SqliteIndexStore {
+): Promise<SqliteIndexStore> {
   const database = openDatabase({
     path: databasePath(folder),
     expected: databaseIdentity(place),
@@ -45,7 +58,11 @@ export function openIndexStore(
   })
   const { batchMax } = options
   const parts = { clock: new SystemClock(), random: new SystemRandom(), tMinMs: T_MIN_MS }
-  return new SqliteIndexStore({ database, ...parts, batchMax })
+  const onCheckpointDue = (): void => void setImmediate(() => store.checkpoint())
+  const events = batchMax === undefined ? { onCheckpointDue } : {}
+  const store = new SqliteIndexStore({ database, ...parts, batchMax, events })
+  await store.createGate(FILL_BUCKET)
+  return store
 }
 
 /**
@@ -58,10 +75,9 @@ export async function fillIndex(
 ): Promise<readonly BlockHash[]> {
   const { rowCount, sampleCount = 0 } = options
   using _awake = stayAwake()
-  const store = openIndexStore(place, { batchMax: FILL_BATCH_ROWS })
+  const store = await openIndexStore(place, { batchMax: FILL_BATCH_ROWS })
   const sampled: BlockHash[] = []
   try {
-    await store.createGate(FILL_BUCKET)
     let batches = 0
     for (let filled = 0; filled < rowCount; filled += FILL_BATCH_ROWS) {
       const hashes = Array.from({ length: Math.min(FILL_BATCH_ROWS, rowCount - filled) }, freshHash)
