@@ -41,13 +41,13 @@ export interface MicroRow {
 export async function measureRow(context: PartContext, micro: MicroRow): Promise<void> {
   const { row, system, run, sizeBytes, operationsMax = Infinity, others = [] } = micro
   const stopwatch = new Stopwatch()
-  let begun = micro.operates.length
+  let begun = 0
   const operates = micro.operates.map((operate) => async () => {
     begun += 1
     await operate()
     return true
   })
-  const isEnough = (): boolean => begun > operationsMax
+  const isEnough = (): boolean => begun >= operationsMax
   const self = { name: 'bench', group: 'bench', pid: process.pid }
   const watch = new ProcessWatch(() => [self, ...others])
   let spending
