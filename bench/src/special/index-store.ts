@@ -1,6 +1,12 @@
 /** The block index's own store on its own file, without the service around it. */
 import { randomBytes } from 'node:crypto'
-import { databaseIdentity, databasePath, MIGRATIONS, SqliteIndexStore } from '@kura/block-index'
+import {
+  databaseIdentity,
+  databasePath,
+  MIGRATIONS,
+  parseConfig,
+  SqliteIndexStore,
+} from '@kura/block-index'
 import {
   composeId,
   hashFromBytes,
@@ -55,6 +61,7 @@ export async function openIndexStore(
     path: databasePath(folder),
     expected: databaseIdentity(place),
     migrations: MIGRATIONS,
+    cacheBytes: parseConfig({}).cacheBytes,
   })
   const { batchMax } = options
   const parts = { clock: new SystemClock(), random: new SystemRandom(), tMinMs: T_MIN_MS }
@@ -66,8 +73,8 @@ export async function openIndexStore(
 }
 
 /**
- * Records as many blocks that nobody has put, as rows of small blocks in one bucket. Answers some of
- * their hashes, evenly chosen. Durable: all rows.
+ * Records as many blocks that nobody has put, as rows of small blocks in one bucket. Answers some
+ * of their hashes, evenly chosen. Durable: all rows.
  */
 export async function fillIndex(
   place: IndexPlace,

@@ -2,8 +2,8 @@
  * What is acknowledged under five times the load that a frontend takes, against the peak.
  *
  * A frontend at default settings serves 32 blocks at a time and lets 64 more requests wait. Five
- * times as many clients as it serves are 160: they keep it full, keep its queue full, and 64 of them
- * are refused at any time and come back when the client library lets them. The peak is that of
+ * times as many clients as it serves are 160: they keep it full, keep its queue full, and 64 of
+ * them are refused at any time and come back when the client library lets them. The peak is that of
  * sixteen clients on the same zone, before and after; the better of the two counts. Goodput is
  * acknowledged blocks only, all of which are read back at the end. What is under way when the time
  * is up counts, and so does the time that it takes, which makes the share rather too small.
@@ -60,11 +60,11 @@ async function measureRound(
   context.keep(asSpecial(before, 2 * run - 1))
   context.keep(asSpecial({ ...overload, figures }, run))
   context.keep(asSpecial(after, 2 * run))
-  const mibPerSecond = samples.map(({ bytes, seconds }) => (bytes / MIB / seconds).toFixed(0))
+  const rates = samples.map(({ bytes, seconds }) => (bytes / MIB / seconds).toFixed(0))
   context.tell(
-    `overload, round ${run} of ${plan.overload.rounds}: peak ${mibPerSecond[0]} and ${mibPerSecond[2]} MiB/s, ` +
-      `${OVERLOAD_CLIENTS} clients ${mibPerSecond[1]} MiB/s: ${(goodputShare * 100).toFixed(0)} %, ` +
-      `${failed} gave up`,
+    `overload, round ${run} of ${plan.overload.rounds}: peak ${rates[0]} and ${rates[2]} MiB/s, ` +
+      `${OVERLOAD_CLIENTS} clients ${rates[1]} MiB/s: ` +
+      `${(goodputShare * 100).toFixed(0)} %, ${failed} gave up`,
   )
 }
 
