@@ -88,8 +88,12 @@ function formatRow(row: RowSummary): readonly string[] {
     total?.toFixed(2) ?? '',
     formatRecord(groups, 2),
     formatRecord(row.residentMib, 0),
-    formatRecord(row.figures, 2),
+    [formatRetries(row.retries), formatRecord(row.figures, 2)].filter((each) => each).join(', '),
   ]
+}
+
+function formatRetries(retries: number): string {
+  return retries === 0 ? '' : `**asked again ${retries} times**`
 }
 
 function formatSpread({ median, least, most }: Spread, runs: number): string {
