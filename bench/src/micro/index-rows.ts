@@ -13,7 +13,8 @@ import {
 } from '../special/index-store.ts'
 import { measureRow, type MicroPlan } from './micro.ts'
 
-const SAMPLED_HASHES = 10_000
+/** On so many pages that they are four times what the index keeps in memory. */
+const SAMPLED_HASHES = 200_000
 const AT_ONCE = [1, 16]
 
 interface IndexSize {

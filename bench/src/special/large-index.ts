@@ -17,7 +17,6 @@ import { asSpecial, rateOf, type SpecialPlan } from './special.ts'
 
 const SIZE_BYTES = 4 * KIB
 const CLIENTS = 16
-const WARM_UP_SECONDS = 2
 const EMPTY_ROW = 'put 4 KiB × 16 with an empty index'
 const SERIALS = { empty: 1, filled: 2 }
 
@@ -36,10 +35,13 @@ function filledRow({ rowsName }: SpecialPlan['largeIndex']): string {
 
 export async function measureLargeIndex(context: PartContext, plan: SpecialPlan): Promise<void> {
   const { largeIndex } = plan
-  const { rowCount, rowsName, seconds } = largeIndex
+  const { rowCount, rowsName } = largeIndex
   const folderOf = (serial: number): string => join(context.cacheFolder, nameZoneFolder(serial))
-  const empty = { dataDir: folderOf(SERIALS.empty), row: planRow(EMPTY_ROW, seconds) }
-  const filled = { dataDir: folderOf(SERIALS.filled), row: planRow(filledRow(largeIndex), seconds) }
+  const empty = { dataDir: folderOf(SERIALS.empty), row: planRow(EMPTY_ROW, largeIndex) }
+  const filled = {
+    dataDir: folderOf(SERIALS.filled),
+    row: planRow(filledRow(largeIndex), largeIndex),
+  }
   try {
     const startedAtMs = performance.now()
     await fillIndex(await KeptZone.make(filled.dataDir), { rowCount })
@@ -87,7 +89,7 @@ async function measureWindow(side: Side, context: PartContext): Promise<Sample |
   return sample
 }
 
-function planRow(row: string, seconds: number): RowPlan {
+function planRow(row: string, { warmUpSeconds, seconds }: SpecialPlan['largeIndex']): RowPlan {
   return {
     row,
     load: {
@@ -96,7 +98,7 @@ function planRow(row: string, seconds: number): RowPlan {
       sizeBytes: SIZE_BYTES,
       clients: CLIENTS,
       seconds,
-      warmUpSeconds: WARM_UP_SECONDS,
+      warmUpSeconds,
     },
   }
 }

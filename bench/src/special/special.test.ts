@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import type { Sample } from '../results/sample.ts'
-import { summarise } from '../results/summarise.ts'
 import { judgeTargets } from '../results/targets.ts'
 import { largeIndexRows } from './large-index.ts'
 import { OVERLOAD_ROWS } from './overload.ts'
@@ -26,7 +25,7 @@ function measuredTargets(isQuick: boolean): readonly string[] {
   const rows = [...largeIndexRows(plan), ...restartRows(plan), ...OVERLOAD_ROWS]
   const figures = { ratio: 1, goodputShare: 1 }
   const samples = rows.map((row) => asSpecial({ ...sample, row, figures }, 1))
-  return judgeTargets(summarise(samples))
+  return judgeTargets(samples)
     .filter(({ verdict }) => verdict !== 'not measured')
     .map(({ name }) => name)
 }
