@@ -11,7 +11,7 @@ import { planSpecial } from './special/special.ts'
 
 /** The worker process of a row, its clients, and what is in flight at its end. */
 const ROW_SECONDS = 0.7
-/** What is left of a zone's start after the reading back that hides it, its end, and its removal. */
+/** Of a zone's start what no reading back hides, its end, and its removal. */
 const ZONE_SECONDS = 3
 /** Start, end and removal of a zone or a cluster where nothing hides them. */
 const WHOLE_ZONE_SECONDS = 9

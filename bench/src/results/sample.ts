@@ -26,8 +26,8 @@ export interface Sample {
   /** Of single operations; absent where they were not timed one by one. */
   readonly latency?: LatencySummary
   /**
-   * How often a client was refused, or its answer broke off, and it asked again; that of the warm-up
-   * included. Absent where nobody counted.
+   * How often a client was refused, or its answer broke off, and it asked again, in the row and its
+   * warm-up. Absent where nobody counted.
    */
   readonly retries?: number
   /** User and system time spent meanwhile, by group of processes: `frontend`, `storage-node`, … */
