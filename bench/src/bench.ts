@@ -3,24 +3,27 @@ import { mkdirSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { GIB, KuraError } from '@kura/core'
 import { DisturbanceWatch } from './disturbance.ts'
+import { expectedSeconds } from './expected-seconds.ts'
 import { runLimit } from './limit/run-limit.ts'
 import { runLoadAgainst } from './load/run-load-against.ts'
 import { runLoad } from './load/run-load.ts'
-import type { BenchOptions, PARTS } from './options.ts'
+import { runMicro } from './micro/run-micro.ts'
+import type { BenchOptions } from './options.ts'
 import type { RunPart } from './part.ts'
 import { runPeers } from './peers/run-peers.ts'
 import { describeEnvironment } from './results/describe-environment.ts'
 import { CACHE, RESULTS } from './results/folders.ts'
-import type { Sample } from './results/sample.ts'
+import type { Part, Sample } from './results/sample.ts'
 import { runParts, type NamedPart } from './run-parts.ts'
+import { runSpecial } from './special/run-special.ts'
 
-const RUN_PART: Readonly<Record<(typeof PARTS)[number], RunPart>> = {
+const RUN_PART: Readonly<Record<Part, RunPart>> = {
   limit: runLimit,
   load: runLoad,
+  micro: runMicro,
+  special: runSpecial,
   peers: runPeers,
 }
-/** Of a full run. */
-const MINUTES: Readonly<Record<(typeof PARTS)[number], number>> = { limit: 1, load: 34, peers: 30 }
 /** At most 40 GiB are on the disk at once; and some is left for others. */
 const FREE_BYTES_MIN = 45 * GIB
 /** Above it something else ran in the minute before. */
@@ -57,11 +60,12 @@ export async function runBench(
 function partsOf({ target, parts, extent, only }: BenchOptions): readonly NamedPart[] {
   if (target !== undefined) {
     const run: RunPart = (context) => runLoadAgainst(target, context)
-    return [{ name: 'load against the target', run, minutes: undefined }]
+    return [{ name: 'load against the target', run, seconds: undefined }]
   }
-  const isWhole = extent === 'full' && only.length === 0
+  const isWhole = only.length === 0
   return parts.map((name) => {
-    return { name, run: RUN_PART[name], minutes: isWhole ? MINUTES[name] : undefined }
+    const seconds = isWhole ? expectedSeconds(name, extent) : undefined
+    return { name, run: RUN_PART[name], seconds }
   })
 }
 

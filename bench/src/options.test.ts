@@ -3,9 +3,11 @@ import { parseCommand } from './options.ts'
 import { findMount } from './results/describe-environment.ts'
 
 describe('the command line of the bench', () => {
-  it('runs all parts by default, and a quick look without peers', () => {
-    expect(parseCommand([])).toMatchObject({ options: { parts: ['limit', 'load', 'peers'] } })
-    expect(parseCommand(['--quick'])).toMatchObject({ options: { parts: ['limit', 'load'] } })
+  it('runs all parts by default, and a quick look without special and peers', () => {
+    const all = ['limit', 'load', 'micro', 'special', 'peers']
+    expect(parseCommand([])).toMatchObject({ options: { parts: all } })
+    const quick = ['limit', 'load', 'micro']
+    expect(parseCommand(['--quick'])).toMatchObject({ options: { parts: quick } })
     expect(parseCommand(['--parts', 'peers'])).toMatchObject({ options: { parts: ['peers'] } })
   })
 

@@ -13,7 +13,8 @@ pnpm bench report FILE
 pnpm bench --memory [--quick] [--no-cgroup]
 
   --quick           shorter and fewer: for a look, not for a record
-  --parts PART,…    limit, load, peers: default all; quick leaves peers out
+  --parts PART,…    limit, load, micro, special, peers: default all; quick leaves
+                    special and peers out
   --only TEXT       rows whose name contains TEXT (x counts as ×); may be given several times
   --profile FOLDER  writes a V8 processor profile of every process there
   --target URL      the load against a pocket of yours; what it puts stays there
@@ -24,12 +25,18 @@ pnpm bench --memory [--quick] [--no-cgroup]
   report            makes table and plots of a file of results anew
 `
 
-export const PARTS = ['limit', 'load', 'peers'] as const satisfies readonly Part[]
-const PARTS_OF_QUICK: readonly (typeof PARTS)[number][] = ['limit', 'load']
+export const PARTS = [
+  'limit',
+  'load',
+  'micro',
+  'special',
+  'peers',
+] as const satisfies readonly Part[]
+export const PARTS_OF_QUICK: readonly Part[] = ['limit', 'load', 'micro']
 
 export interface BenchOptions {
   readonly extent: Extent
-  readonly parts: readonly (typeof PARTS)[number][]
+  readonly parts: readonly Part[]
   /** Empty: all rows. */
   readonly only: readonly string[]
   readonly profileFolder: string | undefined

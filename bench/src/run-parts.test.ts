@@ -33,7 +33,7 @@ const fails: RunPart = () => Promise.reject(new Error('a zone died'))
 
 function makeRun(runs: readonly RunPart[], only: readonly string[] = []): PartsRun {
   return {
-    parts: runs.map((run, index) => ({ name: `part-${index}`, run, minutes: index || undefined })),
+    parts: runs.map((run, index) => ({ name: `part-${index}`, run, seconds: 60 * index + 20 })),
     isQuick: true,
     only,
     cacheFolder: folder,
@@ -60,14 +60,17 @@ describe('a run of parts', () => {
   it('tells which part of how many it is, and about how long it takes', async () => {
     await runParts(makeRun([keeps('one'), keeps('two')]))
     expect(told.join('\n')).toMatch(
-      /^ +0:00 {2}part 1 of 2: part-0\n +0:00 {2}part 2 of 2: part-1, about 1 min/,
+      /^ +0:00 {2}all parts together: about 2 min\n +0:00 {2}part 1 of 2: part-0, about 20 s\n/,
     )
+    expect(told[2]).toMatch(/part 2 of 2: part-1, about 1 min$/)
   })
 
   it('tells who disturbs it', async () => {
     const run = makeRun([keeps('one')])
     await runParts({ ...run, lookForDisturber: () => ({ name: 'editor', pid: 7, share: 0.4 }) })
-    expect(told[1]).toContain('DISTURBED: editor (process 7) took 40 % of a processor')
+    expect(told.find((line) => line.includes('DISTURBED'))).toContain(
+      'DISTURBED: editor (process 7) took 40 % of a processor',
+    )
   })
 
   it('keeps what was found before a part failed, with its table', async () => {

@@ -11,7 +11,7 @@ export interface NamedPart {
   readonly name: string
   readonly run: RunPart
   /** About how long it takes; undefined where nobody can say. */
-  readonly minutes: number | undefined
+  readonly seconds: number | undefined
 }
 
 export interface PartsRun {
@@ -41,8 +41,10 @@ export async function runParts(run: PartsRun): Promise<readonly Sample[]> {
     appendResult(run.path, line)
   })
   try {
-    for (const [index, { name, run: runPart, minutes }] of run.parts.entries()) {
-      const about = minutes === undefined ? '' : `, about ${minutes} min`
+    const whole = sumOf(run.parts.map(({ seconds }) => seconds))
+    if (whole !== undefined) context.tell(`all parts together: ${formatAbout(whole)}`)
+    for (const [index, { name, run: runPart, seconds }] of run.parts.entries()) {
+      const about = seconds === undefined ? '' : `, ${formatAbout(seconds)}`
       context.tell(`part ${index + 1} of ${run.parts.length}: ${name}${about}`)
       await runPart(context)
     }
@@ -51,6 +53,17 @@ export async function runParts(run: PartsRun): Promise<readonly Sample[]> {
   }
   if (kept.length === 0 && run.only.length > 0) throw noRow(run.only)
   return kept.filter((line) => line.kind === 'sample')
+}
+
+function sumOf(values: readonly (number | undefined)[]): number | undefined {
+  return values.reduce<number | undefined>(
+    (sum, each) => (sum === undefined || each === undefined ? undefined : sum + each),
+    0,
+  )
+}
+
+function formatAbout(seconds: number): string {
+  return seconds < 60 ? `about ${seconds.toFixed(0)} s` : `about ${(seconds / 60).toFixed(0)} min`
 }
 
 /** Lines begin with the minutes and seconds since the start. */

@@ -40,6 +40,9 @@ export function prepareAutocannonLoad(orders: Orders): PreparedLoad<Findings> {
         seconds: result.duration,
         operations: result['2xx'],
         acknowledged: acknowledged.toBytes(),
+        // What it gets is hashed, but not kept track of; and it never asks twice.
+        got: new Uint8Array(),
+        retries: 0,
         figures: {},
       }
     },
@@ -120,7 +123,7 @@ function makePut(load: Load): () => NextRequest {
 
 function makeGet(stored: HashList): () => NextRequest {
   return () => {
-    const hash = stored.pick()
+    const hash = stored.at(stored.pick())
     return { hash, request: { method: 'GET', path: `/v1/blocks/${hash}` } }
   }
 }

@@ -25,6 +25,12 @@ export interface BlockDoor {
   close(): void
 }
 
+/** A door whose answers are waited for with patience. */
+export interface OpenDoor extends BlockDoor {
+  /** How often something was refused or broke off and was asked again, since it was opened. */
+  readonly retries: number
+}
+
 /** Throws `block-unreadable` unless the bytes that came are those that were asked for. */
 export function checkHash(asked: string, got: string): void {
   if (asked === got) return

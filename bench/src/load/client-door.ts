@@ -1,12 +1,13 @@
 /** The client library, which verifies what it gets and repeats what may be repeated. */
-import { KuraClient } from '@kura/client'
+import { KuraClient, systemClock } from '@kura/client'
 import { KuraError } from '@kura/core'
-import { addressOf, type BlockDoor, type DoorClient, type PutAnswer } from './block-door.ts'
+import { addressOf, type DoorClient, type OpenDoor, type PutAnswer } from './block-door.ts'
 import type { LoadEndpoints } from './load.ts'
 
-export class ClientDoor implements BlockDoor {
+export class ClientDoor implements OpenDoor {
   readonly #client: KuraClient
   readonly #sizeBytesMax: number
+  #retries = 0
   /** Made by the first get. */
   #into: Buffer | undefined
 
@@ -16,8 +17,18 @@ export class ClientDoor implements BlockDoor {
       throw new KuraError('invalid-argument', 'the client library needs the name of the pocket')
     }
     const servers = [addressOf(endpoints, 'block')]
-    this.#client = new KuraClient({ servers, pocket, parallelism: 1, clientName: name })
+    // It sleeps for one reason: before it asks again.
+    const sleep: typeof systemClock.sleep = async (delayMs, options) => {
+      this.#retries += 1
+      await systemClock.sleep(delayMs, options)
+    }
+    const clock = { ...systemClock, sleep }
+    this.#client = new KuraClient({ servers, pocket, parallelism: 1, clientName: name, clock })
     this.#sizeBytesMax = sizeBytesMax
+  }
+
+  get retries(): number {
+    return this.#retries
   }
 
   async put(bytes: Buffer): Promise<PutAnswer> {

@@ -42,10 +42,10 @@ export class HashList {
     return this.#bytes.toString('hex', index * HASH_BYTES, (index + 1) * HASH_BYTES)
   }
 
-  /** Each is as likely as any other. */
-  pick(): string {
+  /** The index of one; each is as likely as any other. */
+  pick(): number {
     if (this.#count === 0) throw new Error('there is no block to get')
-    return this.at(randomInt(this.#count))
+    return randomInt(this.#count)
   }
 
   toBytes(): Uint8Array {

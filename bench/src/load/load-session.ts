@@ -1,6 +1,7 @@
 /**
- * The rows of one site, one after the other, and what was stored by them. At the end every block
- * whose put was acknowledged is read back; until then no row counts.
+ * The rows of one site, one after the other, and what was stored by them. Every block whose put was
+ * acknowledged is read back after it: by a row of gets, which verifies what it gets, or else at the
+ * end. Until then no row counts.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { extname, join } from 'node:path'
@@ -16,7 +17,7 @@ import { ProcessWatch, type Spending } from './process-watch.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 /** Beside the code that runs: `worker.js` when built, `worker.ts` under the tests. */
-const WORKER = join(import.meta.dirname, `worker${extname(import.meta.filename)}`)
+export const LOAD_WORKER = join(import.meta.dirname, `worker${extname(import.meta.filename)}`)
 /** Enough to fill a set quickly, and no more than a frontend holds. */
 const FILL_CLIENTS = 32
 /** Of a closed loop, for rates of arrivals. */
@@ -32,11 +33,23 @@ interface Measured {
   readonly spending: Spending
 }
 
+export interface ReadBack {
+  /** All that were acknowledged. */
+  readonly blockCount: number
+  /** Of them those that no row had got, and that were read at the end. */
+  readonly atEndCount: number
+  /** Of reading at the end. */
+  readonly seconds: number
+  readonly retries: number
+}
+
 export class LoadSession {
   readonly #site: LoadSite
   readonly #plan: ZonePlan
   readonly #context: PartContext
   readonly #stored = new HashList()
+  /** Indexes of stored blocks that were got, whole, by a load after the one that put them. */
+  readonly #got = new Set<number>()
   #isFilled = false
   readonly #peaks = new Map<Pattern, number>()
 
@@ -58,7 +71,7 @@ export class LoadSession {
       row.kill === 'meanwhile' ? KILL_AFTER * load.seconds : undefined,
     )
     if (findings.operations === 0) return undefined
-    const { seconds, operations, latency } = findings
+    const { seconds, operations, latency, retries } = findings
     const figures = { ...findings.figures, ...this.#figuresOf(row, setCount) }
     return {
       kind: 'sample',
@@ -69,6 +82,7 @@ export class LoadSession {
       seconds,
       operations,
       bytes: operations * load.sizeBytes,
+      retries,
       ...(latency === undefined ? {} : { latency }),
       ...spending,
       ...(Object.keys(figures).length === 0 ? {} : { figures }),
@@ -76,13 +90,20 @@ export class LoadSession {
   }
 
   /** Rejects where a block that was acknowledged is lost or has other bytes. */
-  async readBack(): Promise<{ readonly blockCount: number; readonly seconds: number }> {
+  async readBack(): Promise<ReadBack> {
     const blockCount = this.#stored.count
-    if (blockCount === 0) return { blockCount, seconds: 0 }
+    const waiting = new HashList()
+    for (let index = 0; index < blockCount; index += 1) {
+      if (!this.#got.has(index)) waiting.add(this.#stored.at(index))
+    }
+    const atEndCount = waiting.count
+    if (atEndCount === 0) return { blockCount, atEndCount, seconds: 0, retries: 0 }
     const { door, sizeBytes } = this.#plan
-    const orders = { kind: 'read-back' as const, door, sizeBytes, ...this.#common() }
-    const { findings } = await this.#run(orders)
-    return { blockCount: findings.operations, seconds: findings.seconds }
+    const { endpoints } = this.#site
+    const stored = waiting.toBytes()
+    const orders = { kind: 'read-back', door, sizeBytes, endpoints, stored } as const
+    const { seconds, retries } = (await this.#run(orders)).findings
+    return { blockCount, atEndCount, seconds, retries }
   }
 
   /** Stores blocks until gets have a set to choose from that is large enough, or time is over. */
@@ -124,7 +145,7 @@ export class LoadSession {
 
   async #run(orders: WorkerOrders, killAfterSeconds?: number): Promise<Measured> {
     const nodeOptions = profileArguments(this.#context.profileFolder)
-    const worker = new WorkerProcess<WorkerOrders, Findings>(WORKER, { nodeOptions })
+    const worker = new WorkerProcess<WorkerOrders, Findings>(LOAD_WORKER, { nodeOptions })
     try {
       await worker.prepare(orders)
       const load = { name: 'load', group: 'load', pid: worker.pid }
@@ -135,12 +156,17 @@ export class LoadSession {
       })
       const [findings] = await Promise.all([worker.measure(), this.#killAfter(killAfterSeconds)])
       const spending = watch.end()
-      this.#stored.addAll(findings.acknowledged)
+      if (orders.kind !== 'read-back') this.#note(findings)
       this.#site.checkAlive()
       return { findings, spending }
     } finally {
       await worker.close()
     }
+  }
+
+  #note({ acknowledged, got }: Findings): void {
+    for (const [index, isGot] of got.entries()) if (isGot === 1) this.#got.add(index)
+    this.#stored.addAll(acknowledged)
   }
 
   async #killAfter(seconds: number | undefined): Promise<void> {

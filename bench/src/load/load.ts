@@ -18,7 +18,10 @@ export interface Load {
   readonly seconds: number
   /** The same load before, which is not measured. */
   readonly warmUpSeconds: number
-  /** The closed loop ends early when so many bytes are put; without it, time alone ends it. */
+  /**
+   * The closed loop ends early when so many bytes are put, those of the warm-up included; without
+   * it, time alone ends it.
+   */
   readonly putBytesMax?: number
   /** Operations arrive at this rate, whether or not those before them are done. */
   readonly arrivalsPerSecond?: number
@@ -63,6 +66,10 @@ export interface Findings {
   readonly latency?: LatencySummary
   /** Hashes of all blocks whose put was acknowledged, those of the warm-up included. */
   readonly acknowledged: Uint8Array
+  /** For each block that was stored before: 1 where it was got, whole, by this load. */
+  readonly got: Uint8Array
+  /** What was refused or broke off and was asked again, that of the warm-up included. */
+  readonly retries: number
   readonly figures: Readonly<Record<string, number>>
 }
 

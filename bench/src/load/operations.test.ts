@@ -44,8 +44,9 @@ function make(changes: Partial<Load> = {}) {
   const stored = new HashList()
   const acknowledged = new HashList()
   const tally = new Tally()
-  const options = { load: { ...LOAD, ...changes }, stored, acknowledged, tally }
-  return { door, stored, acknowledged, tally, make: () => makeOperate(door, options) }
+  const got = new Uint8Array(4)
+  const options = { load: { ...LOAD, ...changes }, stored, acknowledged, got, tally }
+  return { door, stored, acknowledged, got, tally, make: () => makeOperate(door, options) }
 }
 
 it('every put is of bytes that no other put had, also those of another client', async () => {
@@ -54,7 +55,7 @@ it('every put is of bytes that no other put had, also those of another client', 
   for (let count = 0; count < 100; count += 1) await Promise.all([one(), other()])
   expect(parts.door.blocks.size).toBe(200)
   expect(parts.acknowledged.count).toBe(200)
-  expect(parts.tally.putBytes).toBe(200 * 64)
+  expect(parts.tally.puts).toBe(200)
 })
 
 it('a receipt that says stored before fails the load', async () => {
@@ -105,8 +106,13 @@ it('gets are of stored blocks, all of them, and of the size that was put', async
     return await get.call(parts.door, hash)
   }
   const operate = parts.make()
+  await operate()
+  expect([...parts.got].filter((each) => each === 1)).toHaveLength(1)
   for (let count = 0; count < 400; count += 1) await operate()
+  expect([...parts.got]).toEqual([1, 1, 1, 1])
   expect(asked).toEqual(new Set(parts.door.blocks.keys()))
   for (const hash of asked) parts.door.blocks.set(hash, 63)
+  parts.got.fill(0)
   await expect(operate()).rejects.toMatchObject({ code: 'block-unreadable' })
+  expect([...parts.got]).toEqual([0, 0, 0, 0])
 })

@@ -22,12 +22,13 @@ export interface OperationsOptions {
   readonly stored: HashList
   /** Takes the hash of each block that was acknowledged. */
   readonly acknowledged: HashList
+  /** For each stored block: 1 once it was got, whole. */
+  readonly got: Uint8Array
   readonly tally: Tally
 }
 
 /** What else happened. */
 export class Tally {
-  putBytes = 0
   puts = 0
   /** Operations that ended in a typed error, by its code. */
   readonly failures = new Map<ErrorCode, number>()
@@ -37,14 +38,16 @@ export class Tally {
 
 /** The operations of one client, one at a time. */
 export function makeOperate(door: BlockDoor, options: OperationsOptions): Operate {
-  const { load, stored, tally } = options
+  const { load, stored, got, tally } = options
   const put = makePut(door, options)
-  const hot = load.pattern === 'hot-get' ? stored.at(0) : undefined
   const get = async (): Promise<void> => {
-    const hash = hot ?? stored.pick()
+    const index = load.pattern === 'hot-get' ? 0 : stored.pick()
+    const hash = stored.at(index)
     const sizeBytes = await door.get(hash)
-    if (sizeBytes === load.sizeBytes) return
-    throw new KuraError('block-unreadable', `block ${hash} has ${sizeBytes} bytes`)
+    if (sizeBytes !== load.sizeBytes) {
+      throw new KuraError('block-unreadable', `block ${hash} has ${sizeBytes} bytes`)
+    }
+    got[index] = 1
   }
   const work = pickWork(load, { put, get })
   return async () => {
@@ -82,7 +85,6 @@ function makePut(door: BlockDoor, { load, acknowledged, tally }: OperationsOptio
     }
     acknowledged.add(hash)
     tally.puts += 1
-    tally.putBytes += load.sizeBytes
     if (!newlyStored) tally.repeated += 1
   }
 }

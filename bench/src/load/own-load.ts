@@ -2,7 +2,7 @@
 import { runClosedLoop } from './closed-loop.ts'
 import { HashList } from './hash-list.ts'
 import type { Findings, Load, WorkerOrders } from './load.ts'
-import { openDoor } from './open-door.ts'
+import { countRetries, openDoor } from './open-door.ts'
 import { runOpenLoop } from './open-loop.ts'
 import { makeOperate, Tally } from './operations.ts'
 import type { PreparedLoad } from './serve-orders.ts'
@@ -17,12 +17,13 @@ export function prepareOwnLoad(
   )
   const stored = HashList.from(orders.stored)
   const acknowledged = new HashList()
+  const got = new Uint8Array(stored.count)
   const run = async (seconds: number) => {
     const tally = new Tally()
     const stopwatch = new Stopwatch()
-    const parts = { load, stored, acknowledged, tally }
+    const parts = { load, stored, acknowledged, got, tally }
     const operates = doors.map((door) => makeOperate(door, parts))
-    const result = await runLoop(load, { operates, seconds, stopwatch, tally })
+    const result = await runLoop(load, { operates, seconds, stopwatch, acknowledged })
     return { ...result, tally, stopwatch }
   }
   return {
@@ -36,6 +37,8 @@ export function prepareOwnLoad(
         operations: stopwatch.count,
         latency: stopwatch.latency(),
         acknowledged: acknowledged.toBytes(),
+        got,
+        retries: countRetries(doors),
         figures: { ...figures, ...figuresOf(load, tally) },
       }
     },
@@ -47,12 +50,14 @@ export function prepareOwnLoad(
 
 async function runLoop(
   load: Load,
-  parts: Omit<Parameters<typeof runClosedLoop>[0], 'isEnough'> & { readonly tally: Tally },
+  parts: Omit<Parameters<typeof runClosedLoop>[0], 'isEnough'> & {
+    readonly acknowledged: HashList
+  },
 ): Promise<{ readonly seconds: number; readonly figures: Readonly<Record<string, number>> }> {
   const { arrivalsPerSecond } = load
   if (arrivalsPerSecond !== undefined) return await runOpenLoop({ ...parts, arrivalsPerSecond })
-  const putBytesMax = load.putBytesMax ?? Infinity
-  const isEnough = (): boolean => parts.tally.putBytes >= putBytesMax
+  const { sizeBytes, putBytesMax = Infinity } = load
+  const isEnough = (): boolean => parts.acknowledged.count * sizeBytes >= putBytesMax
   return { seconds: await runClosedLoop({ ...parts, isEnough }), figures: {} }
 }
 

@@ -2,7 +2,7 @@
 import { KuraError, toKuraError } from '@kura/core'
 import { HashList } from './hash-list.ts'
 import type { Findings, WorkerOrders } from './load.ts'
-import { openDoor } from './open-door.ts'
+import { countRetries, openDoor } from './open-door.ts'
 import type { PreparedLoad } from './serve-orders.ts'
 
 /** Enough to keep two cores busy, and no more than a frontend admits at once. */
@@ -29,7 +29,14 @@ export function prepareReadBack(
         }),
       )
       const seconds = (performance.now() - startedAtMs) / 1000
-      return { seconds, operations: stored.count, acknowledged: new Uint8Array(), figures: {} }
+      return {
+        seconds,
+        operations: stored.count,
+        acknowledged: new Uint8Array(),
+        got: new Uint8Array(stored.count).fill(1),
+        retries: countRetries(doors),
+        figures: {},
+      }
     },
     close() {
       for (const door of doors) door.close()

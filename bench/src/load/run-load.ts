@@ -5,7 +5,7 @@
 import { GIB, isKuraError, KuraError, MIB } from '@kura/core'
 import type { PartContext, RunPart } from '../part.ts'
 import type { Sample } from '../results/sample.ts'
-import { LoadSession } from './load-session.ts'
+import { LoadSession, type ReadBack } from './load-session.ts'
 import type { LoadSite } from './load-site.ts'
 import { planZones, type RowPlan, type ZonePlan } from './plan-loads.ts'
 import { removeLeftovers } from './remove-leftovers.ts'
@@ -54,9 +54,9 @@ export async function measureSite(
     }
   }
   onMeasured?.()
-  const { blockCount, seconds } = await session.readBack()
+  const readBack = await session.readBack()
   for (const sample of samples) context.keep(sample)
-  context.tell(`read back all ${blockCount} blocks in ${seconds.toFixed(1)} s`)
+  context.tell(describeReadBack(readBack))
 }
 
 /** An error of a row says which. */
@@ -74,8 +74,15 @@ async function measureNamed(session: LoadSession, row: RowPlan): Promise<Sample 
   }
 }
 
+function describeReadBack({ blockCount, atEndCount, seconds, retries }: ReadBack): string {
+  const atEnd = `${atEndCount} of them now, in ${seconds.toFixed(1)} s`
+  const asked = retries === 0 ? '' : `; asked again ${retries} times`
+  return `read back all ${blockCount} blocks, ${atEnd}${asked}`
+}
+
 function describe(sample: Sample): string {
-  const { row, seconds, operations, bytes, latency, processorSeconds, figures = {} } = sample
+  const { row, seconds, operations, bytes, latency, processorSeconds, retries = 0 } = sample
+  const { figures = {} } = sample
   const spent = Object.values(processorSeconds).reduce((sum, each) => sum + each, 0)
   const ms = (us: number): string => `${(us / 1000).toFixed(1)} ms`
   const parts = [
@@ -83,6 +90,7 @@ function describe(sample: Sample): string {
     `${(operations / seconds).toFixed(0)} op/s`,
     ...(latency === undefined ? [] : [`p50 ${ms(latency.p50Us)}`, `p99 ${ms(latency.p99Us)}`]),
     ...(spent === 0 ? [] : [`${((spent * GIB) / bytes).toFixed(2)} processor s/GiB`]),
+    ...(retries === 0 ? [] : [`asked again ${retries} times`]),
     ...['failed', 'repeated', 'setMib']
       .filter((name) => figures[name] !== undefined)
       .map((name) => `${name} ${figures[name]?.toFixed(0)}`),

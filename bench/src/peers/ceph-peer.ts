@@ -2,10 +2,16 @@
 import { CephCluster } from './ceph-cluster.ts'
 import { POOL } from './ceph-settings.ts'
 import { measureDriver, type MeasuredRun, type RunLength } from './measure-driver.ts'
-import { READ_BACK, StoredByRow, type Peer, type PlannedRun, type RunningPeer } from './peer.ts'
+import { StoredByRow, type Peer, type PlannedRun, type RunningPeer } from './peer.ts'
 import { HASHED_ROW, type PeerRow } from './peer-rows.ts'
 import { runRadosBench, type RadosBench } from './rados-bench.ts'
 import { RadosDriver, type RadosOrders } from './rados-driver.ts'
+
+/** What to change in a put's row and its length to read back what it has put. */
+const READ_BACK = {
+  row: { operation: 'get', clients: 16 },
+  length: { warmUpSeconds: 0, seconds: 0, mostOperations: Number.MAX_SAFE_INTEGER },
+} as const
 
 export function cephPeer(options: {
   readonly blockSizeBytes: number

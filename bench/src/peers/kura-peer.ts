@@ -1,14 +1,20 @@
-/** Kura as the launcher starts it, with default settings, loaded through the client library. */
-import { join } from 'node:path'
+/** Kura as the launcher starts it, with default settings, loaded by the driver of part `load`. */
 import { LocalZone } from '@kura/local'
+import type { Findings as LoadFindings, WorkerOrders } from '../load/load.ts'
+import { LOAD_WORKER } from '../load/load-session.ts'
 import type { WatchedProcess } from '../load/process-watch.ts'
 import { WorkerProcess } from '../load/worker-process.ts'
-import type { KuraFindings, KuraOrders } from './kura-load.ts'
-import { measureDriver, type Driver, type MeasuredRun, type RunLength } from './measure-driver.ts'
-import { READ_BACK, StoredByRow, type Peer, type PlannedRun, type RunningPeer } from './peer.ts'
+import {
+  measureDriver,
+  type Driver,
+  type Findings,
+  type MeasuredRun,
+  type RunLength,
+} from './measure-driver.ts'
+import { StoredByRow, type Peer, type PlannedRun, type RunningPeer } from './peer.ts'
 import type { PeerRow } from './peer-rows.ts'
 
-const WORKER = join(import.meta.dirname, 'kura-worker.js')
+const HASH_BYTES = 32
 
 export function kuraPeer(options: { readonly tell: (line: string) => void }): Peer {
   return {
@@ -23,7 +29,7 @@ export function kuraPeer(options: { readonly tell: (line: string) => void }): Pe
 
 class RunningKura implements RunningPeer {
   readonly #zone: LocalZone
-  readonly #hashes = new StoredByRow<readonly string[]>([])
+  readonly #hashes = new StoredByRow<Uint8Array>(new Uint8Array())
 
   constructor(zone: LocalZone) {
     this.#zone = zone
@@ -38,15 +44,32 @@ class RunningKura implements RunningPeer {
   }
 
   async measure({ row }: PlannedRun, length: RunLength): Promise<MeasuredRun> {
-    const hashes = row.operation === 'get' ? this.#hashes.of(row) : []
-    const { stored, ...measured } = await runKuraRow(this.#zone, row, { ...length, hashes })
-    if (row.operation === 'put') this.#hashes.keep(row, stored, stored.length)
+    const { operation, sizeBytes, clients } = row
+    const { warmUpSeconds, seconds, mostOperations } = length
+    // Ceph's driver gets each block once as it warms up.
+    if (operation === 'get') await this.readBack(row)
+    const times = { clients, warmUpSeconds, seconds, putBytesMax: mostOperations * sizeBytes }
+    const { stored, ...measured } = await this.#run({
+      kind: 'load',
+      load: { door: 'client', pattern: operation, sizeBytes, ...times },
+      endpoints: this.#endpoints(),
+      stored: operation === 'get' ? this.#hashes.of(row) : new Uint8Array(),
+    })
+    if (operation === 'put') this.#hashes.keep(row, stored, stored.length / HASH_BYTES)
     return measured
   }
 
   async readBack(row: PeerRow): Promise<void> {
-    const hashes = this.#hashes.of(row)
-    await runKuraRow(this.#zone, { ...row, ...READ_BACK.row }, { ...READ_BACK.length, hashes })
+    const { sizeBytes } = row
+    const stored = this.#hashes.of(row)
+    const worker = startWorker()
+    try {
+      const endpoints = this.#endpoints()
+      await worker.prepare({ kind: 'read-back', door: 'client', sizeBytes, endpoints, stored })
+      await worker.measure()
+    } finally {
+      await worker.close()
+    }
   }
 
   crossCheck(): Promise<undefined> {
@@ -56,26 +79,27 @@ class RunningKura implements RunningPeer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#zone.stop()
   }
+
+  async #run(orders: WorkerOrders): Promise<MeasuredRun & { readonly stored: Uint8Array }> {
+    return await measureDriver(new KuraDriver(orders), processesOf(this.#zone))
+  }
+
+  #endpoints(): WorkerOrders['endpoints'] {
+    const { pocket, block } = this.#zone.endpoints
+    return { pocket, block }
+  }
 }
 
-async function runKuraRow(
-  zone: LocalZone,
-  row: PeerRow,
-  options: RunLength & { readonly hashes: readonly string[] },
-): Promise<MeasuredRun & { readonly stored: readonly string[] }> {
-  const { operation, sizeBytes, clients } = row
-  const { pocket, block } = zone.endpoints
-  const endpoints = { pocket, block }
-  const driver = new KuraDriver({ operation, sizeBytes, clients, endpoints, ...options })
-  return await measureDriver(driver, processesOf(zone))
+function startWorker(): WorkerProcess<WorkerOrders, LoadFindings> {
+  return new WorkerProcess(LOAD_WORKER)
 }
 
-class KuraDriver implements Driver<readonly string[]> {
-  readonly #orders: KuraOrders
-  readonly #worker = new WorkerProcess<KuraOrders, KuraFindings>(WORKER)
-  #findings: KuraFindings | undefined
+class KuraDriver implements Driver<Uint8Array> {
+  readonly #orders: WorkerOrders
+  readonly #worker = startWorker()
+  #findings: LoadFindings | undefined
 
-  constructor(orders: KuraOrders) {
+  constructor(orders: WorkerOrders) {
     this.#orders = orders
   }
 
@@ -91,9 +115,11 @@ class KuraDriver implements Driver<readonly string[]> {
     this.#findings = await this.#worker.measure()
   }
 
-  report(): Promise<KuraFindings> {
-    if (this.#findings === undefined) throw new Error('nothing was measured')
-    return Promise.resolve(this.#findings)
+  report(): Promise<Findings<Uint8Array>> {
+    const latency = this.#findings?.latency
+    if (this.#findings === undefined || latency === undefined) throw new Error('nothing was timed')
+    const { seconds, operations, retries, acknowledged } = this.#findings
+    return Promise.resolve({ seconds, operations, latency, retries, stored: acknowledged })
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,8 @@ export interface Findings<Stored> {
   readonly seconds: number
   readonly operations: number
   readonly latency: LatencySummary
+  /** As of a sample; undefined where the driver never asks again. */
+  readonly retries?: number
   /** What was put, warm-up included, for the gets that follow. */
   readonly stored: Stored
 }
@@ -30,9 +32,8 @@ export interface Driver<Stored> {
   close(): Promise<void>
 }
 
-export type MeasuredRun = Required<
-  Pick<Sample, 'seconds' | 'operations' | 'latency' | 'processorSeconds' | 'residentMib'>
->
+export type MeasuredRun = Pick<Sample, 'retries'> &
+  Required<Pick<Sample, 'seconds' | 'operations' | 'latency' | 'processorSeconds' | 'residentMib'>>
 
 export async function measureDriver<Stored>(
   driver: Driver<Stored>,

@@ -33,12 +33,6 @@ export interface RunningPeer extends AsyncDisposable {
   readBack(row: PeerRow): Promise<void>
 }
 
-/** What to change in a put's row and its length to read back what it has put. */
-export const READ_BACK = {
-  row: { operation: 'get', clients: 16 },
-  length: { warmUpSeconds: 0, seconds: 0, mostOperations: Number.MAX_SAFE_INTEGER },
-} as const
-
 /** What puts have stored, for the gets of the same size and clients. */
 export class StoredByRow<Stored> {
   readonly #nothing: Stored

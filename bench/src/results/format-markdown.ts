@@ -75,7 +75,7 @@ function formatRows(rows: readonly RowSummary[]): readonly string[] {
 
 function formatRow(row: RowSummary): readonly string[] {
   const { total, ...groups } = row.processorSecondsPerGib
-  const ms = (value: number | undefined): string => value?.toFixed(value < 10 ? 2 : 1) ?? ''
+  const ms = (value: number | undefined): string => value?.toFixed(digitsOf(value)) ?? ''
   return [
     row.row,
     row.system,
@@ -88,8 +88,18 @@ function formatRow(row: RowSummary): readonly string[] {
     total?.toFixed(2) ?? '',
     formatRecord(groups, 2),
     formatRecord(row.residentMib, 0),
-    formatRecord(row.figures, 2),
+    [formatRetries(row.retries), formatRecord(row.figures, 2)].filter((each) => each).join(', '),
   ]
+}
+
+/** Pieces of the data path take microseconds. */
+function digitsOf(ms: number): number {
+  if (ms < 0.1) return 3
+  return ms < 10 ? 2 : 1
+}
+
+function formatRetries(retries: number): string {
+  return retries === 0 ? '' : `**asked again ${retries} times**`
 }
 
 function formatSpread({ median, least, most }: Spread, runs: number): string {

@@ -28,6 +28,17 @@ describe('a report', () => {
     expect(plot).not.toContain('NaN')
   })
 
+  it('says so where clients had to ask again', () => {
+    const path = join(folder, 'retries.jsonl')
+    appendResult(path, makeResults([]).heading)
+    appendResult(path, makeSample({ retries: 0 }))
+    appendResult(path, makeSample({ row: 'get 4 MiB × 16 http', retries: 7 }))
+    const lines = readFileSync(writeReport(path), 'utf8').split('\n')
+    const asked = lines.filter((line) => line.includes('**asked again 7 times**'))
+    expect(asked).toEqual([expect.stringContaining('| get 4 MiB × 16 http |')])
+    expect(lines.filter((line) => line.includes('asked again'))).toHaveLength(1)
+  })
+
   it('draws a bar for each row that was compared with a peer', () => {
     const path = join(folder, 'peers.jsonl')
     const row = 'put 4 MiB × 16'

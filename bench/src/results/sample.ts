@@ -25,6 +25,11 @@ export interface Sample {
   readonly bytes: number
   /** Of single operations; absent where they were not timed one by one. */
   readonly latency?: LatencySummary
+  /**
+   * How often a client was refused, or its answer broke off, and it asked again, in the row and its
+   * warm-up. Absent where nobody counted.
+   */
+  readonly retries?: number
   /** User and system time spent meanwhile, by group of processes: `frontend`, `storage-node`, … */
   readonly processorSeconds: Readonly<Record<string, number>>
   /** Highest resident memory of each process meanwhile, by its name: `storage-node-3`. */

@@ -25,6 +25,11 @@ describe('a summary', () => {
     expect(row?.residentMib).toEqual({ frontend: 250, 'storage-node': 160 })
   })
 
+  it('has what was asked again in any of the runs', () => {
+    const runs = [0, 5, 0].map((retries, index) => makeSample({ retries, run: index + 1 }))
+    expect(summarise(runs).map(({ retries }) => retries)).toEqual([5])
+  })
+
   it('keeps systems apart', () => {
     const rows = summarise([makeSample(), makeSample({ system: 'ceph' })])
     expect(rows.map(({ system }) => system)).toEqual(['kura', 'ceph'])

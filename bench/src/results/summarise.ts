@@ -18,6 +18,8 @@ export interface RowSummary {
   readonly processorSecondsPerGib: Readonly<Record<string, number>>
   /** The largest process of each group of names: `storage-node-1-3` counts as `storage-node`. */
   readonly residentMib: Readonly<Record<string, number>>
+  /** Of all runs together, since a median would hide those of one. */
+  readonly retries: number
   readonly figures: Readonly<Record<string, number>>
 }
 
@@ -58,6 +60,7 @@ function summariseRow(first: Sample, runs: readonly Sample[]): RowSummary {
           },
     processorSecondsPerGib: bytes === 0 ? {} : mediansOf(runs.map(costOf)),
     residentMib: mediansOf(runs.map(largestOf)),
+    retries: runs.reduce((sum, { retries = 0 }) => sum + retries, 0),
     figures: mediansOf(runs.map(({ figures }) => figures ?? {})),
   }
 }
