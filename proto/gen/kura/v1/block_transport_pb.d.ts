@@ -461,9 +461,9 @@ export declare type WriteRecordsResponse = Message<"kura.v1.WriteRecordsResponse
   /**
    * In the order of the request.
    *
-   * @generated from field: repeated kura.v1.RecordOutcome outcomes = 1;
+   * @generated from field: repeated kura.v1.WriteOutcome outcomes = 1;
    */
-  outcomes: RecordOutcome[];
+  outcomes: WriteOutcome[];
 };
 
 /**
@@ -473,11 +473,11 @@ export declare type WriteRecordsResponse = Message<"kura.v1.WriteRecordsResponse
 export declare const WriteRecordsResponseSchema: GenMessage<WriteRecordsResponse>;
 
 /**
- * @generated from message kura.v1.RecordOutcome
+ * @generated from message kura.v1.WriteOutcome
  */
-export declare type RecordOutcome = Message<"kura.v1.RecordOutcome"> & {
+export declare type WriteOutcome = Message<"kura.v1.WriteOutcome"> & {
   /**
-   * @generated from oneof kura.v1.RecordOutcome.outcome
+   * @generated from oneof kura.v1.WriteOutcome.outcome
    */
   outcome: {
     /**
@@ -495,10 +495,10 @@ export declare type RecordOutcome = Message<"kura.v1.RecordOutcome"> & {
 };
 
 /**
- * Describes the message kura.v1.RecordOutcome.
- * Use `create(RecordOutcomeSchema)` to create a new message.
+ * Describes the message kura.v1.WriteOutcome.
+ * Use `create(WriteOutcomeSchema)` to create a new message.
  */
-export declare const RecordOutcomeSchema: GenMessage<RecordOutcome>;
+export declare const WriteOutcomeSchema: GenMessage<WriteOutcome>;
 
 /**
  * @generated from message kura.v1.ReadRecordRequest

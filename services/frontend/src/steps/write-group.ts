@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib'
 import { assert, KuraError, toKuraError } from '@kura/core'
 import type { PickedVolume } from '@kura/placement'
-import type { RecordOutcome, ResponseHeader } from '@kura/proto'
+import type { WriteOutcome, ResponseHeader } from '@kura/proto'
 import { decodeWireError, RECORD_REQUEST_ID_LENGTH_MAX } from '@kura/transport'
 import { REPLICA_COMMIT_TIMEOUT_MS } from '../limits.ts'
 import { blame } from './blame.ts'
@@ -167,7 +167,7 @@ function readOutcomes({ outcome }: ResponseHeader, count: number): CopyFailures 
   throw new KuraError('protocol-violation', 'not every record has its outcome')
 }
 
-function readOutcome({ outcome }: RecordOutcome): KuraError | undefined {
+function readOutcome({ outcome }: WriteOutcome): KuraError | undefined {
   if (outcome.case === 'written') return undefined
   if (outcome.case === 'error') return decodeWireError(outcome.value)
   return new KuraError('protocol-violation', 'the outcome of a record is missing')
