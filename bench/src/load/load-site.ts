@@ -1,7 +1,7 @@
 /** Where a load goes, and what can be done there: a zone of our own, or the pocket of a user. */
-import { rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { KuraError } from '@kura/core'
+import { isKuraError, KuraError } from '@kura/core'
 import { LocalZone, PROCESS_ENVIRONMENT } from '@kura/local'
 import type { PartContext } from '../part.ts'
 import type { LoadEndpoints } from './load.ts'
@@ -37,9 +37,26 @@ export async function startZone(
     })
     return new ZoneSite(zone, removeData)
   } catch (error) {
+    const logFolder = join(context.cacheFolder, FAILED_LOG)
+    await keepLog(dataDir, logFolder)
     await removeData()
-    throw error
+    if (!isKuraError(error)) throw error
+    const hint = `its logs are kept in ${logFolder}`
+    throw new KuraError(error.code, `a zone did not start: ${error.message}`, {
+      details: error.details,
+      cause: error,
+      hint,
+    })
   }
+}
+
+/** Of the last zone that did not start: what it says goes with its data otherwise. */
+const FAILED_LOG = 'bench-failed-start'
+
+async function keepLog(dataDir: string, logFolder: string): Promise<void> {
+  await rm(logFolder, { recursive: true, force: true })
+  // Where nothing was started yet there is none.
+  await rename(join(dataDir, 'log'), logFolder).catch(() => undefined)
 }
 
 class ZoneSite implements LoadSite {
