@@ -8,7 +8,7 @@ export interface Clock {
   sleep(delayMs: number, options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
   /**
    * Calls `callback` once after `delayMs`; returns a function that cancels it. Does not keep the
-   * process alive.
+   * process alive. 0: in the next turn of the event loop, behind what has come by then.
    */
   schedule(delayMs: number, callback: () => void): () => void
 }

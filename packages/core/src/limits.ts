@@ -18,10 +18,8 @@ export const REPLICA_COUNT = 3
 export const PUT_ATTEMPTS_MAX = 3
 /** Partitions of the change feed: the first four bits of the hash. */
 export const FEED_PARTITION_COUNT = 16
-/** Puts in one commit of the block index. */
+/** Puts in one commit of the block index, and entries of one call of it. */
 export const INDEX_BATCH_ROWS_MAX = 256
-/** Time a put waits for company in a commit of the block index. */
-export const INDEX_BATCH_WAIT_MS_MAX = 2
 /** Buckets of one cell (V8's Map stops at 2^24; the cell map is typed arrays anyway). */
 export const CELL_BUCKETS_MAX = 4 * 1024 * 1024
 /** Disks that the volumes of one cell have ever named; the cell map numbers them in 16 bits. */

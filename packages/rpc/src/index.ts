@@ -5,7 +5,14 @@ export type { CallerKind, ProcessIdentity } from './process-identity.ts'
 export { createRpcClient } from './rpc-client.ts'
 export type { RpcClientOptions } from './rpc-client.ts'
 export type { ResolveAddress } from './rpc-connection.ts'
-export { decodeRpcError, encodeErrorTrailer, encodeRpcError, ERROR_TRAILER } from './rpc-error.ts'
+export {
+  decodeErrorDetails,
+  decodeRpcError,
+  encodeErrorDetails,
+  encodeErrorTrailer,
+  encodeRpcError,
+  ERROR_TRAILER,
+} from './rpc-error.ts'
 export type { RpcFailure, RpcStatus } from './rpc-error.ts'
 export { grpcNetwork } from './rpc-network.ts'
 export type { RpcListener, RpcNetwork } from './rpc-network.ts'

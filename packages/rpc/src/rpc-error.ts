@@ -33,9 +33,9 @@ const CODE_OF_BARE_STATUS: ReadonlyMap<number, ErrorCode> = new Map<number, Erro
 export type RpcStatus = StatusObject
 export type RpcFailure = ServiceError
 
-/** An error as the bytes of its trailer. */
-export function encodeErrorTrailer(error: KuraError): Uint8Array {
-  const details = create(ErrorDetailsSchema, {
+/** An error as a message, e.g. the outcome of one entry of a call. */
+export function encodeErrorDetails(error: KuraError): ErrorDetails {
+  return create(ErrorDetailsSchema, {
     code: error.code,
     message: error.message,
     hint: error.hint ?? '',
@@ -43,7 +43,21 @@ export function encodeErrorTrailer(error: KuraError): Uint8Array {
       Object.entries(error.details).map(([name, value]) => [name, String(value)]),
     ),
   })
-  return toBinary(ErrorDetailsSchema, details)
+}
+
+/** The error that a peer put into a message; `internal` for a code that only a newer one knows. */
+export function decodeErrorDetails(error: ErrorDetails, cause?: unknown): KuraError {
+  const { code, message, hint, details } = error
+  return new KuraError(isErrorCode(code) ? code : 'internal', message, {
+    details,
+    ...(cause === undefined ? {} : { cause }),
+    ...(hint === '' ? {} : { hint }),
+  })
+}
+
+/** An error as the bytes of its trailer. */
+export function encodeErrorTrailer(error: KuraError): Uint8Array {
+  return toBinary(ErrorDetailsSchema, encodeErrorDetails(error))
 }
 
 /** The gRPC status of an error, with the error itself in its trailer. */
@@ -56,21 +70,11 @@ export function encodeRpcError(error: KuraError): StatusObject {
 /** The error that the peer's handler threw, or what the transport's status means. */
 export function decodeRpcError(failure: ServiceError, method: string): KuraError {
   const trailer = failure.metadata?.get(ERROR_TRAILER)[0]
-  if (trailer instanceof Buffer) return decodeTrailer(trailer, failure)
+  if (trailer instanceof Buffer) return decodeErrorDetails(parseDetails(trailer), failure)
   const code = CODE_OF_BARE_STATUS.get(failure.code) ?? 'internal'
   return new KuraError(code, `${method}: ${failure.details}`, {
     cause: failure,
     details: { method },
-  })
-}
-
-function decodeTrailer(trailer: Buffer, failure: ServiceError): KuraError {
-  const { code, message, hint, details } = parseDetails(trailer)
-  // A newer peer may know codes that we do not.
-  return new KuraError(isErrorCode(code) ? code : 'internal', message, {
-    cause: failure,
-    details,
-    ...(hint === '' ? {} : { hint }),
   })
 }
 

@@ -34,8 +34,9 @@ async function startIndex(
   })
   server.add(BlockIndex, {
     locateBlock: refuse,
+    locateBlocks: refuse,
     confirmBlock: refuse,
-    recordBlock: refuse,
+    recordBlocks: refuse,
     createGate: refuse,
     fenceBucket: refuse,
     readFeed: refuse,

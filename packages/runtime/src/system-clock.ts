@@ -29,6 +29,11 @@ export class SystemClock implements Clock {
   }
 
   schedule(delayMs: number, callback: () => void): () => void {
+    if (delayMs === 0) {
+      // A timer would be a millisecond. Not unreferenced: the loop would sleep until I/O comes.
+      const immediate = setImmediate(callback)
+      return () => clearImmediate(immediate)
+    }
     const timer = setTimeout(callback, delayMs)
     timer.unref()
     return () => clearTimeout(timer)

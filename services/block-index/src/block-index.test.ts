@@ -5,10 +5,10 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { isKuraError, parsePocketId, parseZoneId } from '@kura/core'
+import { INDEX_BATCH_ROWS_MAX, isKuraError, parsePocketId, parseZoneId } from '@kura/core'
 import { DirectoryCoordinator } from '@kura/coordination'
-import { BlockIndex as BlockIndexDescriptor } from '@kura/proto'
-import { createRpcClient, type RpcClientOf } from '@kura/rpc'
+import { BlockIndex as BlockIndexDescriptor, type RecordOutcome } from '@kura/proto'
+import { createRpcClient, decodeErrorDetails, type RpcClientOf } from '@kura/rpc'
 import { createLogger, SystemClock } from '@kura/runtime'
 import { SeededRandom, temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
 import { BlockIndex, initialiseBlockIndex, parseConfig, type BlockIndexConfig } from './index.ts'
@@ -96,6 +96,20 @@ function putOf(text: string) {
   return { hash: hashOf(text), bucketId: BUCKET, sizeBytes: 1000, plainCrc: 0xfedcba98 }
 }
 
+async function record(client: Client, put: ReturnType<typeof putOf>) {
+  const { outcomes } = await client.recordBlocks({ entries: [put] })
+  const outcome = outcomes[0]?.outcome
+  if (outcome?.case === 'error') throw decodeErrorDetails(outcome.value)
+  if (outcome?.case === 'answer') return outcome.value
+  throw new Error('the entry was not answered')
+}
+
+function outcomesOf(response: { readonly outcomes: readonly RecordOutcome[] }): string[] {
+  return response.outcomes.map(({ outcome }) =>
+    outcome.case === 'error' ? outcome.value.code : String(outcome.case),
+  )
+}
+
 async function codeOf(call: Promise<unknown>): Promise<string> {
   try {
     await call
@@ -113,7 +127,7 @@ it('a block is put, located, confirmed and read from the feed over RPC', async (
     live: false,
   })
   await client.createGate({ bucketId: BUCKET })
-  const recorded = await client.recordBlock(putOf('a'))
+  const recorded = await record(client, putOf('a'))
   expect(recorded).toMatchObject({ newlyStored: true, incarnation: { number: 1 } })
   const located = await client.locateBlock({ hash: hashOf('a') })
   expect(located).toMatchObject({ found: true, live: true })
@@ -126,7 +140,7 @@ it('a block is put, located, confirmed and read from the feed over RPC', async (
   const feed = await client.readFeed({ partition: located.row?.partition ?? 99 })
   expect(feed.rows).toEqual([located.row])
   await client.fenceBucket({ bucketId: BUCKET })
-  expect(await codeOf(client.recordBlock(putOf('b')))).toBe('gate-closed')
+  expect(await codeOf(record(client, putOf('b')))).toBe('gate-closed')
   expect(await client.getIndexStatus({})).toMatchObject({ rowCount: 1n, pocket: 'local' })
 })
 
@@ -135,16 +149,83 @@ it('requests that make no sense are refused by code', async () => {
   const client = clientOf(service.rpcAddress)
   await client.createGate({ bucketId: BUCKET })
   const put = putOf('a')
-  expect(await codeOf(client.recordBlock({ ...put, sizeBytes: 0 }))).toBe('block-empty')
+  expect(await codeOf(record(client, { ...put, sizeBytes: 0 }))).toBe('block-empty')
   const tooLarge = { ...put, sizeBytes: 4 * 1024 * 1024 + 1 }
-  expect(await codeOf(client.recordBlock(tooLarge))).toBe('block-too-large')
-  expect(await codeOf(client.recordBlock({ ...put, bucketId: 0n }))).toBe('invalid-argument')
-  expect(await codeOf(client.recordBlock({ ...put, hash: Buffer.alloc(31) }))).toBe('invalid-hash')
+  expect(await codeOf(record(client, tooLarge))).toBe('block-too-large')
+  expect(await codeOf(record(client, { ...put, bucketId: 0n }))).toBe('invalid-argument')
+  expect(await codeOf(record(client, { ...put, hash: Buffer.alloc(31) }))).toBe('invalid-hash')
   expect(await codeOf(client.createGate({ bucketId: 2n ** 53n }))).toBe('invalid-argument')
   expect(await codeOf(client.readFeed({ partition: 16 }))).toBe('invalid-argument')
   expect(await codeOf(clientOf(service.rpcAddress, 'b').getIndexStatus({}))).toBe(
     'identity-mismatch',
   )
+})
+
+it('entries of one call share a commit, and each stands or is refused by itself', async () => {
+  const lines: Record<string, unknown>[] = []
+  const logger = createLogger({
+    service: 'block-index',
+    id: '1',
+    level: 'debug',
+    destination: { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) },
+  })
+  await using service = BlockIndex.create(config, { logger })
+  await service.start()
+  const client = clientOf(service.rpcAddress)
+  await client.createGate({ bucketId: BUCKET })
+  const entries = [
+    { ...putOf('a'), requestId: 'put-a' },
+    { ...putOf('b'), bucketId: 8n, requestId: 'put-b' },
+    { ...putOf('c'), hash: Buffer.alloc(31), requestId: 'put-c' },
+    { ...putOf('d'), requestId: 'put-d' },
+  ]
+  const codes = ['answer', 'gate-closed', 'invalid-hash', 'answer']
+  const response = await client.recordBlocks({ entries }, { requestId: 'call-1' })
+  expect(outcomesOf(response)).toEqual(codes)
+  const rows = response.outcomes.map(({ outcome }) =>
+    outcome.case === 'answer' ? Buffer.from(outcome.value.row?.hash ?? []) : undefined,
+  )
+  expect(rows).toEqual([hashOf('a'), undefined, undefined, hashOf('d')])
+  const again = await client.recordBlocks({ entries })
+  expect(outcomesOf(again)).toEqual(codes)
+  expect(await client.getIndexStatus({})).toMatchObject({ rowCount: 2n, commitCount: 3n })
+  const metrics = await (await fetch(`http://${service.adminAddress}/metrics`)).text()
+  const counted = 'kura_block_index_entries_total{method="recordBlocks",code='
+  expect(metrics).toContain(`${counted}"ok"} 4`)
+  expect(metrics).toContain(`${counted}"gate-closed"} 2`)
+  const { callId, method, code } = lines.find(({ requestId }) => requestId === 'put-b') ?? {}
+  expect({ callId, method, code }).toEqual({
+    callId: 'call-1',
+    method: 'recordBlocks',
+    code: 'gate-closed',
+  })
+})
+
+it('many blocks are located in one call, in order', async () => {
+  await using service = await startService()
+  const client = clientOf(service.rpcAddress)
+  await client.createGate({ bucketId: BUCKET })
+  const { row } = await record(client, putOf('a'))
+  const hashes = [hashOf('b'), hashOf('a'), Buffer.alloc(3)]
+  const { outcomes } = await client.locateBlocks({ entries: hashes.map((hash) => ({ hash })) })
+  expect(outcomes.map(({ outcome }) => outcome)).toMatchObject([
+    { case: 'answer', value: { found: false } },
+    { case: 'answer', value: { found: true, live: true, row } },
+    { case: 'error', value: { code: 'invalid-hash' } },
+  ])
+})
+
+it('a call with more entries than one commit takes is refused as a whole', async () => {
+  await using service = await startService()
+  const client = clientOf(service.rpcAddress)
+  await client.createGate({ bucketId: BUCKET })
+  const puts = Array.from({ length: INDEX_BATCH_ROWS_MAX + 1 }, (_, at) => putOf(`${at}`))
+  expect(await codeOf(client.recordBlocks({ entries: puts }))).toBe('invalid-argument')
+  expect(await codeOf(client.locateBlocks({ entries: puts }))).toBe('invalid-argument')
+  expect(await client.getIndexStatus({})).toMatchObject({ rowCount: 0n })
+  const most = await client.recordBlocks({ entries: puts.slice(1) })
+  expect(new Set(outcomesOf(most))).toEqual(new Set(['answer']))
+  expect(await client.getIndexStatus({})).toMatchObject({ rowCount: 256n, commitCount: 2n })
 })
 
 it('a feed cursor of another incarnation is refused and says which one it must be', async () => {
@@ -214,7 +295,7 @@ async function putUntilFailure(
   const caller = async (callerNumber: number): Promise<void> => {
     for (let index = 0; ; index += 1) {
       const text = `${options.prefix} ${callerNumber} ${index}`
-      const code = await codeOf(client.recordBlock(putOf(text)))
+      const code = await codeOf(record(client, putOf(text)))
       if (code !== 'ok') {
         codes.add(code)
         return

@@ -20,9 +20,10 @@ import {
   type ReadinessReason,
   type Service,
 } from '@kura/runtime'
+import type { EntryRecord } from './answer-entries.ts'
 import type { BlockIndexConfig } from './config.ts'
 import { createHandlers } from './handlers/index.ts'
-import { createIndexLogger, logCall } from './logger.ts'
+import { createIndexLogger, logCall, logEntry } from './logger.ts'
 import { IndexMetrics } from './metrics.ts'
 import { databaseIdentity, databasePath, MIGRATIONS } from './store/schema.ts'
 import { SqliteIndexStore } from './store/sqlite-index-store.ts'
@@ -168,7 +169,14 @@ export class BlockIndex implements Service {
     const { pocket, zone } = this.#config
     this.#rpcServer.add(
       BlockIndexDescriptor,
-      createHandlers({ store, clock: this.#clock, logger: this.#logger, pocket, zone }),
+      createHandlers({
+        store,
+        clock: this.#clock,
+        logger: this.#logger,
+        pocket,
+        zone,
+        onEntry: (entry) => this.#noteEntry(entry),
+      }),
     )
     this.#rpcAddress = await this.#rpcServer.listen(this.#config.rpcAddress)
     this.#opened.defer(() => this.#rpcServer.close({ graceMs: STOP_GRACE_MS }))
@@ -198,6 +206,11 @@ export class BlockIndex implements Service {
   #noteCall(call: CallRecord): void {
     this.#metrics.observeCall(call)
     logCall(this.#logger, call)
+  }
+
+  #noteEntry(entry: EntryRecord): void {
+    this.#metrics.observeEntry(entry)
+    logEntry(this.#logger, entry)
   }
 
   #fail(failure: KuraError): void {

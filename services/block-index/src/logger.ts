@@ -1,5 +1,6 @@
 import { createLogger, type Logger } from '@kura/runtime'
 import type { CallRecord } from '@kura/rpc'
+import type { EntryRecord } from './answer-entries.ts'
 import type { BlockIndexConfig } from './config.ts'
 
 export function createIndexLogger(config: BlockIndexConfig): Logger {
@@ -21,4 +22,11 @@ export function logCall(logger: Logger, call: CallRecord): void {
   } else if (logger.isLevelEnabled('debug')) {
     logger.debug({ method, code, requestId, caller, durationMs }, 'request')
   }
+}
+
+/** The same for each entry of a call that brings many; `callId` is the request id of the call. */
+export function logEntry(logger: Logger, entry: EntryRecord): void {
+  const { error, ...line } = entry
+  if (line.code === 'internal') logger.error({ ...line, err: error }, 'entry failed')
+  else if (logger.isLevelEnabled('debug')) logger.debug(line, 'entry')
 }

@@ -1,8 +1,12 @@
 /** What the block index counts, declared once; each name is explained in `deploy/METRICS.md`. */
 import { BlockIndex } from '@kura/proto'
 import type { CallRecord } from '@kura/rpc'
-import { Metrics, RpcMetrics } from '@kura/runtime'
+import { CODES, Metrics, RpcMetrics } from '@kura/runtime'
 
+const METHODS_WITH_ENTRIES = [
+  BlockIndex.method.locateBlocks.localName,
+  BlockIndex.method.recordBlocks.localName,
+]
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 /** What the gauges read when somebody asks. */
@@ -14,6 +18,12 @@ export interface IndexReadings {
 export class IndexMetrics {
   readonly registry = new Metrics('block-index')
   readonly #calls = new RpcMetrics(this.registry, Object.values(BlockIndex.method))
+  readonly #entries = this.registry.counters({
+    name: 'entries_total',
+    help: 'Entries answered of calls that bring many, by method and code.',
+    labels: { method: METHODS_WITH_ENTRIES, code: CODES },
+    startsWith: ({ code }) => code === 'ok' || code === 'internal',
+  })
   readonly #batchOperations = this.registry.histogram({
     name: 'commit_operations',
     help: 'Operations that shared one commit.',
@@ -43,6 +53,10 @@ export class IndexMetrics {
 
   observeCall(call: CallRecord): void {
     this.#calls.observe(call)
+  }
+
+  observeEntry({ method, code }: { readonly method: string; readonly code: string }): void {
+    this.#entries.of({ method, code }).inc()
   }
 
   observeCommit(commit: { readonly operationCount: number; readonly durationMs: number }): void {

@@ -1,23 +1,19 @@
-import { isKuraError, RPC_TIMEOUT_MS, toKuraError } from '@kura/core'
-import type { CallOptions } from '@kura/rpc'
+import { isKuraError, toKuraError } from '@kura/core'
 import type { FrontendContext } from './frontend-context.ts'
 import { INDEX_CALLS_MAX, INDEX_RETRY_MS } from './limits.ts'
 
 /**
- * One call of the block index, run again while its outcome is unknown: each of them is idempotent.
- * Throws the last failure, and the signal's reason when it aborts.
+ * One question to the block index, asked again while its outcome is unknown: each is idempotent.
+ * Throws the last failure, and the signal's reason when it aborts. REQUIRES: `call` ends then.
  */
 export async function callIndex<T>(
   frontend: FrontendContext,
-  request: { readonly requestId: string; readonly signal: AbortSignal },
-  call: (options: CallOptions) => Promise<T>,
+  signal: AbortSignal,
+  call: () => Promise<T>,
 ): Promise<T> {
-  const { signal, requestId } = request
   for (let calls = 1; ; calls += 1) {
     try {
-      return await frontend.leftCalls.waitFor(signal, async (callSignal) => {
-        return await call({ signal: callSignal, requestId, timeoutMs: RPC_TIMEOUT_MS })
-      })
+      return await call()
     } catch (error) {
       if (signal.aborted) throw toKuraError(signal.reason, 'cancelled')
       const isUnknown = isKuraError(error, 'unavailable', 'deadline-exceeded', 'shutting-down')

@@ -4,6 +4,7 @@ import type { BlockIndex, VolumeManager } from '@kura/proto'
 import type { RpcClientOf } from '@kura/rpc'
 import type { BlockClient } from '@kura/transport'
 import type { Admission } from './admission/admission.ts'
+import type { IndexLines } from './index-lines.ts'
 import type { LeftCalls } from './left-calls.ts'
 import type { FrontendLoggers } from './logger.ts'
 import type { ZoneMaps } from './maps/zone-maps.ts'
@@ -25,6 +26,8 @@ export interface FrontendContext {
   readonly maps: ZoneMaps
   readonly leftCalls: LeftCalls
   readonly index: RpcClientOf<typeof BlockIndex>
+  /** The calls of the index that puts and gets share. */
+  readonly indexLines: IndexLines
   /** Any instance of the cell's volume manager. */
   readonly volumeManagerOf: (cellId: CellId) => RpcClientOf<typeof VolumeManager>
   readonly nodes: NodeAddresses

@@ -31,6 +31,7 @@ import type { FrontendConfig } from './config.ts'
 import type { FrontendContext } from './frontend-context.ts'
 import { GrpcDoor } from './grpc/grpc-door.ts'
 import { HttpDoor } from './http/http-door.ts'
+import { IndexLines } from './index-lines.ts'
 import { LeftCalls } from './left-calls.ts'
 import { DRAIN_MS_MAX } from './limits.ts'
 import { createLoggers, type FrontendLoggers } from './logger.ts'
@@ -82,6 +83,7 @@ export class Frontend implements Service {
   readonly #blockClient: BlockClient
   #coordinator: Coordinator | undefined
   #clients: RpcClients | undefined
+  #indexLines: IndexLines | undefined
   #nodes: NodeAddresses | undefined
   #watchers: MapWatchers | undefined
   #admin: AdminListener | undefined
@@ -195,6 +197,7 @@ export class Frontend implements Service {
     })
     const clients = new RpcClients({ identity: this.#identity, rpc, book })
     this.#clients = clients
+    this.#indexLines = new IndexLines(clients.index)
     this.#nodes = new NodeAddresses(book)
     this.#watchers = new MapWatchers({
       zoneMaster: clients.zoneMaster,
@@ -208,7 +211,9 @@ export class Frontend implements Service {
 
   #context(clients: RpcClients): FrontendContext {
     const nodes = this.#nodes
+    const indexLines = this.#indexLines
     assert(nodes !== undefined, 'addresses are open before requests')
+    assert(indexLines !== undefined, 'the way to the index is open before requests')
     const volumeManagerOf = (cellId: CellId) => clients.volumeManagerOf(cellId)
     return {
       pocket: this.#config.pocket,
@@ -219,6 +224,7 @@ export class Frontend implements Service {
       maps: this.#maps,
       leftCalls: new LeftCalls(),
       index: clients.index,
+      indexLines,
       volumeManagerOf,
       nodes,
       blockClient: this.#blockClient,
@@ -272,6 +278,7 @@ export class Frontend implements Service {
       slabs: () => this.#slabs,
       heldBytes: () => this.#admission.heldBytes,
       admissionWaiters: () => this.#admission.waiterCount,
+      indexWaiters: () => this.#indexLines?.waitingCount ?? 0,
       activeClients: () => this.#admission.clientCount,
       connections: () => ({
         block: this.#blockServer?.connectionCount ?? 0,

@@ -32,13 +32,17 @@ it('a caller who leaves a frontend cancels no call of the block index', async ()
   const question = frame(Buffer.concat([Buffer.of(0x0a, hash.length), hash]))
   const leaving = new RawGrpc(zone.frontend.addresses.grpc)
   for (let call = 0; call < 20; call += 1) leaving.open('Stat').end(question)
-  await expect.poll(() => zone.index.locateCount, PATIENCE).toBe(20)
+  const asked = async (): Promise<number> => {
+    const waiting = /\nkura_frontend_index_waiters (\d+)\n/.exec(await zone.metrics())?.[1]
+    return zone.index.locateCount + Number(waiting)
+  }
+  await expect.poll(asked, PATIENCE).toBe(20)
   await leaving[Symbol.asyncDispose]()
   const left = /kura_frontend_requests_total\{.*operation="statBlock",code="cancelled"\} 20\n/
   await expect.poll(async () => await zone.metrics(), PATIENCE).toMatch(left)
   // Behind the resets on the same session, if there are any.
   const staying = zone.get(hashOf(hash))
-  await expect.poll(() => zone.index.locateCount, PATIENCE).toBe(21)
+  await expect.poll(asked, PATIENCE).toBe(21)
   expect(zone.index.cancelledCount).toBe(0)
   gate.resolve()
   expect((await staying).status).toBe(404)

@@ -7,6 +7,7 @@
  */
 import { toKuraError } from '@kura/core'
 import { LEFT_CALLS_MAX } from './limits.ts'
+import { untilLeft } from './until-left.ts'
 
 export class LeftCalls {
   #count = 0
@@ -22,20 +23,12 @@ export class LeftCalls {
    */
   async waitFor<T>(signal: AbortSignal, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (signal.aborted) throw toKuraError(signal.reason, 'cancelled')
-    const { promise: left, reject } = Promise.withResolvers<never>()
     const cancelling = new AbortController()
     const underWay = call(cancelling.signal)
-    const leave = (): void => {
+    return await untilLeft(signal, underWay, () => {
       if (this.#count < LEFT_CALLS_MAX) this.#countUntilEnd(underWay)
       else cancelling.abort(signal.reason)
-      reject(toKuraError(signal.reason, 'cancelled'))
-    }
-    signal.addEventListener('abort', leave, { once: true })
-    try {
-      return await Promise.race([underWay, left])
-    } finally {
-      signal.removeEventListener('abort', leave)
-    }
+    })
   }
 
   #countUntilEnd(underWay: Promise<unknown>): void {

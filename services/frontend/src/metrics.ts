@@ -8,6 +8,7 @@ export interface FrontendReadings {
   readonly heldBytes: () => number
   readonly admissionWaiters: () => number
   readonly activeClients: () => number
+  readonly indexWaiters: () => number
   readonly connections: () => Readonly<Record<Door, number>>
   readonly openVolumes: () => number
   readonly avoidedVolumes: () => number
@@ -158,6 +159,11 @@ function addGauges(metrics: Metrics, readings: FrontendReadings): void {
     name: 'admission_waiters',
     help: 'Requests that wait for a buffer.',
     read: readings.admissionWaiters,
+  })
+  metrics.gauge({
+    name: 'index_waiters',
+    help: 'Blocks that wait for a call of the block index.',
+    read: readings.indexWaiters,
   })
   metrics.gauges({
     name: 'connections',

@@ -95,8 +95,9 @@ class Zone {
     return this.startPeer('block-index', '1', (server) =>
       server.add(BlockIndex, {
         locateBlock: refuse,
+        locateBlocks: refuse,
         confirmBlock: refuse,
-        recordBlock: refuse,
+        recordBlocks: refuse,
         createGate: refuse,
         fenceBucket: refuse,
         readFeed: refuse,

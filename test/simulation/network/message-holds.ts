@@ -5,7 +5,7 @@
 export interface HeldWay {
   readonly from: string
   readonly to: string
-  /** Of the call that the message belongs to, e.g. `RecordBlock`. */
+  /** Of the call that the message belongs to, e.g. `RecordBlocks`. */
   readonly method: string
 }
 

@@ -16,7 +16,7 @@ const NODES: readonly ProcessName[] = [1, 2, 3, 4, 5, 6].map(nodeName)
 test('a block whose insert is still under way survives the close of its volume', async () => {
   await using scenario = await Scenario.start()
   await scenario.putAll([1, 2, 3])
-  const index = { from: 'frontend-1', to: 'block-index-1', method: 'RecordBlock' }
+  const index = { from: 'frontend-1', to: 'block-index-1', method: 'RecordBlocks' }
   const insert = scenario.holdMessages(index)
   const stalled = scenario.marks.holdAt('put.written', { process: 'frontend-1' })
   const put = scenario.begin('put', 4)

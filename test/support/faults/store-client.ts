@@ -18,6 +18,7 @@ import { createRpcClient, type RpcClientOf } from '@kura/rpc'
 import { SystemClock } from '@kura/runtime'
 import { BlockClient } from '@kura/transport'
 import type { PutTarget } from '../put-load.ts'
+import { recordBlock } from '../record-block.ts'
 import type { StoreProcesses } from './store-processes.ts'
 
 const PLACE = { pocket: parsePocketId('local'), zone: parseZoneId('a') }
@@ -143,7 +144,7 @@ export class StoreClient implements PutTarget {
       plainCrc: crc32(block.bytes),
       replaceBucketId: 0n,
     }
-    await this.index.recordBlock(row, { timeoutMs: this.#timeoutMs, signal: options.signal })
+    await recordBlock(this.index, row, { timeoutMs: this.#timeoutMs, signal: options.signal })
   }
 
   /** What both stores together say of a block that was put here, or tried. */

@@ -16,6 +16,7 @@ import { createRpcClient, type RpcClientOf } from '@kura/rpc'
 import { SystemRandom } from '@kura/runtime'
 import { expect } from 'vitest'
 import { hashOf } from '../blocks.ts'
+import { recordBlock } from '../record-block.ts'
 import type { DeathPoint } from './death-point.ts'
 import { MarkedProcess } from './marked-process.ts'
 import type { MarkedService, Serving } from './run-mark-kills.ts'
@@ -136,7 +137,7 @@ export class BlockIndexLife implements MarkedService {
     const hash = hashOf(Buffer.from(`row ${this.#serial}`))
     const sent = { bucketId, sizeBytes: this.#serial, plainCrc: 0xf000_0000 + this.#serial }
     this.#sent.set(hash, sent)
-    const { row } = await this.#connected().recordBlock({ hash: hashToBytes(hash), ...sent })
+    const { row } = await recordBlock(this.#connected(), { hash: hashToBytes(hash), ...sent })
     if (row === undefined) throw new Error('a put is answered with the row that stands')
     this.#acknowledged.set(hash, row.position)
   }
@@ -167,7 +168,7 @@ export class BlockIndexLife implements MarkedService {
     const hash = hashOf(Buffer.from(`behind the fence of ${bucketId}`))
     const put = { hash: hashToBytes(hash), bucketId, sizeBytes: 1, plainCrc: 1 }
     try {
-      await this.#connected().recordBlock(put)
+      await recordBlock(this.#connected(), put)
     } catch (error) {
       if (isKuraError(error, 'gate-closed')) return
       throw error

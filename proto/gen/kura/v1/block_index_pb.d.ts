@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { BackupPartSchema, EmptySchema, Incarnation } from "./common_pb.js";
+import type { BackupPartSchema, EmptySchema, ErrorDetails, Incarnation } from "./common_pb.js";
 
 /**
  * Describes the file kura/v1/block_index.proto.
@@ -131,6 +131,91 @@ export declare type LocateBlockResponse = Message<"kura.v1.LocateBlockResponse">
 export declare const LocateBlockResponseSchema: GenMessage<LocateBlockResponse>;
 
 /**
+ * @generated from message kura.v1.LocateEntry
+ */
+export declare type LocateEntry = Message<"kura.v1.LocateEntry"> & {
+  /**
+   * @generated from field: bytes hash = 1;
+   */
+  hash: Uint8Array;
+
+  /**
+   * For the log: of the request that asks.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message kura.v1.LocateEntry.
+ * Use `create(LocateEntrySchema)` to create a new message.
+ */
+export declare const LocateEntrySchema: GenMessage<LocateEntry>;
+
+/**
+ * @generated from message kura.v1.LocateBlocksRequest
+ */
+export declare type LocateBlocksRequest = Message<"kura.v1.LocateBlocksRequest"> & {
+  /**
+   * At most INDEX_BATCH_ROWS_MAX.
+   *
+   * @generated from field: repeated kura.v1.LocateEntry entries = 1;
+   */
+  entries: LocateEntry[];
+};
+
+/**
+ * Describes the message kura.v1.LocateBlocksRequest.
+ * Use `create(LocateBlocksRequestSchema)` to create a new message.
+ */
+export declare const LocateBlocksRequestSchema: GenMessage<LocateBlocksRequest>;
+
+/**
+ * @generated from message kura.v1.LocateOutcome
+ */
+export declare type LocateOutcome = Message<"kura.v1.LocateOutcome"> & {
+  /**
+   * @generated from oneof kura.v1.LocateOutcome.outcome
+   */
+  outcome: {
+    /**
+     * @generated from field: kura.v1.LocateBlockResponse answer = 1;
+     */
+    value: LocateBlockResponse;
+    case: "answer";
+  } | {
+    /**
+     * @generated from field: kura.v1.ErrorDetails error = 2;
+     */
+    value: ErrorDetails;
+    case: "error";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kura.v1.LocateOutcome.
+ * Use `create(LocateOutcomeSchema)` to create a new message.
+ */
+export declare const LocateOutcomeSchema: GenMessage<LocateOutcome>;
+
+/**
+ * @generated from message kura.v1.LocateBlocksResponse
+ */
+export declare type LocateBlocksResponse = Message<"kura.v1.LocateBlocksResponse"> & {
+  /**
+   * @generated from field: repeated kura.v1.LocateOutcome outcomes = 1;
+   */
+  outcomes: LocateOutcome[];
+};
+
+/**
+ * Describes the message kura.v1.LocateBlocksResponse.
+ * Use `create(LocateBlocksResponseSchema)` to create a new message.
+ */
+export declare const LocateBlocksResponseSchema: GenMessage<LocateBlocksResponse>;
+
+/**
  * @generated from message kura.v1.ConfirmBlockRequest
  */
 export declare type ConfirmBlockRequest = Message<"kura.v1.ConfirmBlockRequest"> & {
@@ -152,9 +237,9 @@ export declare type ConfirmBlockRequest = Message<"kura.v1.ConfirmBlockRequest">
 export declare const ConfirmBlockRequestSchema: GenMessage<ConfirmBlockRequest>;
 
 /**
- * @generated from message kura.v1.RecordBlockRequest
+ * @generated from message kura.v1.RecordEntry
  */
-export declare type RecordBlockRequest = Message<"kura.v1.RecordBlockRequest"> & {
+export declare type RecordEntry = Message<"kura.v1.RecordEntry"> & {
   /**
    * @generated from field: bytes hash = 1;
    */
@@ -182,25 +267,50 @@ export declare type RecordBlockRequest = Message<"kura.v1.RecordBlockRequest"> &
    * @generated from field: uint64 replace_bucket_id = 5;
    */
   replaceBucketId: bigint;
+
+  /**
+   * For the log: of the put.
+   *
+   * @generated from field: string request_id = 6;
+   */
+  requestId: string;
 };
 
 /**
- * Describes the message kura.v1.RecordBlockRequest.
- * Use `create(RecordBlockRequestSchema)` to create a new message.
+ * Describes the message kura.v1.RecordEntry.
+ * Use `create(RecordEntrySchema)` to create a new message.
  */
-export declare const RecordBlockRequestSchema: GenMessage<RecordBlockRequest>;
+export declare const RecordEntrySchema: GenMessage<RecordEntry>;
 
 /**
- * @generated from message kura.v1.RecordBlockResponse
+ * @generated from message kura.v1.RecordBlocksRequest
  */
-export declare type RecordBlockResponse = Message<"kura.v1.RecordBlockResponse"> & {
+export declare type RecordBlocksRequest = Message<"kura.v1.RecordBlocksRequest"> & {
+  /**
+   * At most INDEX_BATCH_ROWS_MAX.
+   *
+   * @generated from field: repeated kura.v1.RecordEntry entries = 1;
+   */
+  entries: RecordEntry[];
+};
+
+/**
+ * Describes the message kura.v1.RecordBlocksRequest.
+ * Use `create(RecordBlocksRequestSchema)` to create a new message.
+ */
+export declare const RecordBlocksRequestSchema: GenMessage<RecordBlocksRequest>;
+
+/**
+ * @generated from message kura.v1.RecordedBlock
+ */
+export declare type RecordedBlock = Message<"kura.v1.RecordedBlock"> & {
   /**
    * @generated from field: kura.v1.BlockRow row = 1;
    */
   row?: BlockRow | undefined;
 
   /**
-   * Whether this call made the row point where it does now.
+   * Whether this entry made the row point where it does now.
    *
    * @generated from field: bool newly_stored = 2;
    */
@@ -213,10 +323,54 @@ export declare type RecordBlockResponse = Message<"kura.v1.RecordBlockResponse">
 };
 
 /**
- * Describes the message kura.v1.RecordBlockResponse.
- * Use `create(RecordBlockResponseSchema)` to create a new message.
+ * Describes the message kura.v1.RecordedBlock.
+ * Use `create(RecordedBlockSchema)` to create a new message.
  */
-export declare const RecordBlockResponseSchema: GenMessage<RecordBlockResponse>;
+export declare const RecordedBlockSchema: GenMessage<RecordedBlock>;
+
+/**
+ * @generated from message kura.v1.RecordOutcome
+ */
+export declare type RecordOutcome = Message<"kura.v1.RecordOutcome"> & {
+  /**
+   * @generated from oneof kura.v1.RecordOutcome.outcome
+   */
+  outcome: {
+    /**
+     * @generated from field: kura.v1.RecordedBlock answer = 1;
+     */
+    value: RecordedBlock;
+    case: "answer";
+  } | {
+    /**
+     * @generated from field: kura.v1.ErrorDetails error = 2;
+     */
+    value: ErrorDetails;
+    case: "error";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kura.v1.RecordOutcome.
+ * Use `create(RecordOutcomeSchema)` to create a new message.
+ */
+export declare const RecordOutcomeSchema: GenMessage<RecordOutcome>;
+
+/**
+ * @generated from message kura.v1.RecordBlocksResponse
+ */
+export declare type RecordBlocksResponse = Message<"kura.v1.RecordBlocksResponse"> & {
+  /**
+   * @generated from field: repeated kura.v1.RecordOutcome outcomes = 1;
+   */
+  outcomes: RecordOutcome[];
+};
+
+/**
+ * Describes the message kura.v1.RecordBlocksResponse.
+ * Use `create(RecordBlocksResponseSchema)` to create a new message.
+ */
+export declare const RecordBlocksResponseSchema: GenMessage<RecordBlocksResponse>;
 
 /**
  * @generated from message kura.v1.GateRequest
@@ -341,6 +495,16 @@ export declare const BlockIndex: GenService<{
     output: typeof LocateBlockResponseSchema;
   },
   /**
+   * The rows of many blocks. Each entry is answered by itself, in the order of the entries.
+   *
+   * @generated from rpc kura.v1.BlockIndex.LocateBlocks
+   */
+  locateBlocks: {
+    methodKind: "unary";
+    input: typeof LocateBlocksRequestSchema;
+    output: typeof LocateBlocksResponseSchema;
+  },
+  /**
    * A dedupe answer is a put: confirms that the row is live and points at `expected_bucket_id`,
    * and refreshes lastPutMs where it is old. Durable when answered. `row-changed` otherwise.
    *
@@ -349,18 +513,19 @@ export declare const BlockIndex: GenService<{
   confirmBlock: {
     methodKind: "unary";
     input: typeof ConfirmBlockRequestSchema;
-    output: typeof RecordBlockResponseSchema;
+    output: typeof RecordedBlockSchema;
   },
   /**
-   * The put-row: one idempotent upsert under the bucket's gate, answered after the commit with the
-   * row that stands. `gate-closed` where the bucket takes no more rows.
+   * Put-rows: each is one idempotent upsert under its bucket's gate, answered after the commit with
+   * the row that stands, in the order of the entries. Each stands or is refused by itself:
+   * `gate-closed` where the bucket takes no more rows. When the call fails, nobody knows of any.
    *
-   * @generated from rpc kura.v1.BlockIndex.RecordBlock
+   * @generated from rpc kura.v1.BlockIndex.RecordBlocks
    */
-  recordBlock: {
+  recordBlocks: {
     methodKind: "unary";
-    input: typeof RecordBlockRequestSchema;
-    output: typeof RecordBlockResponseSchema;
+    input: typeof RecordBlocksRequestSchema;
+    output: typeof RecordBlocksResponseSchema;
   },
   /**
    * Creates the gate of a bucket, open. Idempotent.

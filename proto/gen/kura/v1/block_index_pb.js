@@ -9,7 +9,7 @@ import { file_kura_v1_common } from "./common_pb.js";
  * Describes the file kura/v1/block_index.proto.
  */
 export const file_kura_v1_block_index = /*@__PURE__*/
-  fileDesc("ChlrdXJhL3YxL2Jsb2NrX2luZGV4LnByb3RvEgdrdXJhLnYxIu0BCghCbG9ja1JvdxIMCgRoYXNoGAEgASgMEhEKCWJ1Y2tldF9pZBgCIAEoBBISCgpzaXplX2J5dGVzGAMgASgNEhEKCXBsYWluX2NyYxgEIAEoBxITCgtsYXN0X3B1dF9tcxgFIAEoARIYChBkZWxldGVkX3VwX3RvX21zGAYgASgBEhEKCXBhcnRpdGlvbhgHIAEoDRIQCghwb3NpdGlvbhgIIAEoBBITCgtvcmlnaW5fem9uZRgJIAEoCRIwChJvcmlnaW5faW5jYXJuYXRpb24YCiABKAsyFC5rdXJhLnYxLkluY2FybmF0aW9uIiIKEkxvY2F0ZUJsb2NrUmVxdWVzdBIMCgRoYXNoGAEgASgMIo0BChNMb2NhdGVCbG9ja1Jlc3BvbnNlEg0KBWZvdW5kGAEgASgIEh4KA3JvdxgCIAEoCzIRLmt1cmEudjEuQmxvY2tSb3cSDAoEbGl2ZRgDIAEoCBIpCgtpbmNhcm5hdGlvbhgEIAEoCzIULmt1cmEudjEuSW5jYXJuYXRpb24SDgoGbm93X21zGAUgASgBIj8KE0NvbmZpcm1CbG9ja1JlcXVlc3QSDAoEaGFzaBgBIAEoDBIaChJleHBlY3RlZF9idWNrZXRfaWQYAiABKAQidwoSUmVjb3JkQmxvY2tSZXF1ZXN0EgwKBGhhc2gYASABKAwSEQoJYnVja2V0X2lkGAIgASgEEhIKCnNpemVfYnl0ZXMYAyABKA0SEQoJcGxhaW5fY3JjGAQgASgHEhkKEXJlcGxhY2VfYnVja2V0X2lkGAUgASgEInYKE1JlY29yZEJsb2NrUmVzcG9uc2USHgoDcm93GAEgASgLMhEua3VyYS52MS5CbG9ja1JvdxIUCgxuZXdseV9zdG9yZWQYAiABKAgSKQoLaW5jYXJuYXRpb24YAyABKAsyFC5rdXJhLnYxLkluY2FybmF0aW9uIiAKC0dhdGVSZXF1ZXN0EhEKCWJ1Y2tldF9pZBgBIAEoBCJ2Cg9SZWFkRmVlZFJlcXVlc3QSKQoLaW5jYXJuYXRpb24YASABKAsyFC5rdXJhLnYxLkluY2FybmF0aW9uEhEKCXBhcnRpdGlvbhgCIAEoDRIWCg5hZnRlcl9wb3NpdGlvbhgDIAEoBBINCgVsaW1pdBgEIAEoDSJeChBSZWFkRmVlZFJlc3BvbnNlEh8KBHJvd3MYASADKAsyES5rdXJhLnYxLkJsb2NrUm93EikKC2luY2FybmF0aW9uGAIgASgLMhQua3VyYS52MS5JbmNhcm5hdGlvbiJ/CgtJbmRleFN0YXR1cxIpCgtpbmNhcm5hdGlvbhgBIAEoCzIULmt1cmEudjEuSW5jYXJuYXRpb24SEQoJcm93X2NvdW50GAIgASgEEhQKDGNvbW1pdF9jb3VudBgDIAEoBBIOCgZwb2NrZXQYBCABKAkSDAoEem9uZRgFIAEoCTL/AwoKQmxvY2tJbmRleBJICgtMb2NhdGVCbG9jaxIbLmt1cmEudjEuTG9jYXRlQmxvY2tSZXF1ZXN0Ghwua3VyYS52MS5Mb2NhdGVCbG9ja1Jlc3BvbnNlEkoKDENvbmZpcm1CbG9jaxIcLmt1cmEudjEuQ29uZmlybUJsb2NrUmVxdWVzdBocLmt1cmEudjEuUmVjb3JkQmxvY2tSZXNwb25zZRJICgtSZWNvcmRCbG9jaxIbLmt1cmEudjEuUmVjb3JkQmxvY2tSZXF1ZXN0Ghwua3VyYS52MS5SZWNvcmRCbG9ja1Jlc3BvbnNlEjIKCkNyZWF0ZUdhdGUSFC5rdXJhLnYxLkdhdGVSZXF1ZXN0Gg4ua3VyYS52MS5FbXB0eRIzCgtGZW5jZUJ1Y2tldBIULmt1cmEudjEuR2F0ZVJlcXVlc3QaDi5rdXJhLnYxLkVtcHR5Ej8KCFJlYWRGZWVkEhgua3VyYS52MS5SZWFkRmVlZFJlcXVlc3QaGS5rdXJhLnYxLlJlYWRGZWVkUmVzcG9uc2USNgoOR2V0SW5kZXhTdGF0dXMSDi5rdXJhLnYxLkVtcHR5GhQua3VyYS52MS5JbmRleFN0YXR1cxIvCgZCYWNrVXASDi5rdXJhLnYxLkVtcHR5GhMua3VyYS52MS5CYWNrdXBQYXJ0MAFiBnByb3RvMw", [file_kura_v1_common]);
+  fileDesc("ChlrdXJhL3YxL2Jsb2NrX2luZGV4LnByb3RvEgdrdXJhLnYxIu0BCghCbG9ja1JvdxIMCgRoYXNoGAEgASgMEhEKCWJ1Y2tldF9pZBgCIAEoBBISCgpzaXplX2J5dGVzGAMgASgNEhEKCXBsYWluX2NyYxgEIAEoBxITCgtsYXN0X3B1dF9tcxgFIAEoARIYChBkZWxldGVkX3VwX3RvX21zGAYgASgBEhEKCXBhcnRpdGlvbhgHIAEoDRIQCghwb3NpdGlvbhgIIAEoBBITCgtvcmlnaW5fem9uZRgJIAEoCRIwChJvcmlnaW5faW5jYXJuYXRpb24YCiABKAsyFC5rdXJhLnYxLkluY2FybmF0aW9uIiIKEkxvY2F0ZUJsb2NrUmVxdWVzdBIMCgRoYXNoGAEgASgMIo0BChNMb2NhdGVCbG9ja1Jlc3BvbnNlEg0KBWZvdW5kGAEgASgIEh4KA3JvdxgCIAEoCzIRLmt1cmEudjEuQmxvY2tSb3cSDAoEbGl2ZRgDIAEoCBIpCgtpbmNhcm5hdGlvbhgEIAEoCzIULmt1cmEudjEuSW5jYXJuYXRpb24SDgoGbm93X21zGAUgASgBIi8KC0xvY2F0ZUVudHJ5EgwKBGhhc2gYASABKAwSEgoKcmVxdWVzdF9pZBgCIAEoCSI8ChNMb2NhdGVCbG9ja3NSZXF1ZXN0EiUKB2VudHJpZXMYASADKAsyFC5rdXJhLnYxLkxvY2F0ZUVudHJ5InIKDUxvY2F0ZU91dGNvbWUSLgoGYW5zd2VyGAEgASgLMhwua3VyYS52MS5Mb2NhdGVCbG9ja1Jlc3BvbnNlSAASJgoFZXJyb3IYAiABKAsyFS5rdXJhLnYxLkVycm9yRGV0YWlsc0gAQgkKB291dGNvbWUiQAoUTG9jYXRlQmxvY2tzUmVzcG9uc2USKAoIb3V0Y29tZXMYASADKAsyFi5rdXJhLnYxLkxvY2F0ZU91dGNvbWUiPwoTQ29uZmlybUJsb2NrUmVxdWVzdBIMCgRoYXNoGAEgASgMEhoKEmV4cGVjdGVkX2J1Y2tldF9pZBgCIAEoBCKEAQoLUmVjb3JkRW50cnkSDAoEaGFzaBgBIAEoDBIRCglidWNrZXRfaWQYAiABKAQSEgoKc2l6ZV9ieXRlcxgDIAEoDRIRCglwbGFpbl9jcmMYBCABKAcSGQoRcmVwbGFjZV9idWNrZXRfaWQYBSABKAQSEgoKcmVxdWVzdF9pZBgGIAEoCSI8ChNSZWNvcmRCbG9ja3NSZXF1ZXN0EiUKB2VudHJpZXMYASADKAsyFC5rdXJhLnYxLlJlY29yZEVudHJ5InAKDVJlY29yZGVkQmxvY2sSHgoDcm93GAEgASgLMhEua3VyYS52MS5CbG9ja1JvdxIUCgxuZXdseV9zdG9yZWQYAiABKAgSKQoLaW5jYXJuYXRpb24YAyABKAsyFC5rdXJhLnYxLkluY2FybmF0aW9uImwKDVJlY29yZE91dGNvbWUSKAoGYW5zd2VyGAEgASgLMhYua3VyYS52MS5SZWNvcmRlZEJsb2NrSAASJgoFZXJyb3IYAiABKAsyFS5rdXJhLnYxLkVycm9yRGV0YWlsc0gAQgkKB291dGNvbWUiQAoUUmVjb3JkQmxvY2tzUmVzcG9uc2USKAoIb3V0Y29tZXMYASADKAsyFi5rdXJhLnYxLlJlY29yZE91dGNvbWUiIAoLR2F0ZVJlcXVlc3QSEQoJYnVja2V0X2lkGAEgASgEInYKD1JlYWRGZWVkUmVxdWVzdBIpCgtpbmNhcm5hdGlvbhgBIAEoCzIULmt1cmEudjEuSW5jYXJuYXRpb24SEQoJcGFydGl0aW9uGAIgASgNEhYKDmFmdGVyX3Bvc2l0aW9uGAMgASgEEg0KBWxpbWl0GAQgASgNIl4KEFJlYWRGZWVkUmVzcG9uc2USHwoEcm93cxgBIAMoCzIRLmt1cmEudjEuQmxvY2tSb3cSKQoLaW5jYXJuYXRpb24YAiABKAsyFC5rdXJhLnYxLkluY2FybmF0aW9uIn8KC0luZGV4U3RhdHVzEikKC2luY2FybmF0aW9uGAEgASgLMhQua3VyYS52MS5JbmNhcm5hdGlvbhIRCglyb3dfY291bnQYAiABKAQSFAoMY29tbWl0X2NvdW50GAMgASgEEg4KBnBvY2tldBgEIAEoCRIMCgR6b25lGAUgASgJMskECgpCbG9ja0luZGV4EkgKC0xvY2F0ZUJsb2NrEhsua3VyYS52MS5Mb2NhdGVCbG9ja1JlcXVlc3QaHC5rdXJhLnYxLkxvY2F0ZUJsb2NrUmVzcG9uc2USSwoMTG9jYXRlQmxvY2tzEhwua3VyYS52MS5Mb2NhdGVCbG9ja3NSZXF1ZXN0Gh0ua3VyYS52MS5Mb2NhdGVCbG9ja3NSZXNwb25zZRJECgxDb25maXJtQmxvY2sSHC5rdXJhLnYxLkNvbmZpcm1CbG9ja1JlcXVlc3QaFi5rdXJhLnYxLlJlY29yZGVkQmxvY2sSSwoMUmVjb3JkQmxvY2tzEhwua3VyYS52MS5SZWNvcmRCbG9ja3NSZXF1ZXN0Gh0ua3VyYS52MS5SZWNvcmRCbG9ja3NSZXNwb25zZRIyCgpDcmVhdGVHYXRlEhQua3VyYS52MS5HYXRlUmVxdWVzdBoOLmt1cmEudjEuRW1wdHkSMwoLRmVuY2VCdWNrZXQSFC5rdXJhLnYxLkdhdGVSZXF1ZXN0Gg4ua3VyYS52MS5FbXB0eRI/CghSZWFkRmVlZBIYLmt1cmEudjEuUmVhZEZlZWRSZXF1ZXN0Ghkua3VyYS52MS5SZWFkRmVlZFJlc3BvbnNlEjYKDkdldEluZGV4U3RhdHVzEg4ua3VyYS52MS5FbXB0eRoULmt1cmEudjEuSW5kZXhTdGF0dXMSLwoGQmFja1VwEg4ua3VyYS52MS5FbXB0eRoTLmt1cmEudjEuQmFja3VwUGFydDABYgZwcm90bzM", [file_kura_v1_common]);
 
 /**
  * Describes the message kura.v1.BlockRow.
@@ -33,53 +33,102 @@ export const LocateBlockResponseSchema = /*@__PURE__*/
   messageDesc(file_kura_v1_block_index, 2);
 
 /**
+ * Describes the message kura.v1.LocateEntry.
+ * Use `create(LocateEntrySchema)` to create a new message.
+ */
+export const LocateEntrySchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_index, 3);
+
+/**
+ * Describes the message kura.v1.LocateBlocksRequest.
+ * Use `create(LocateBlocksRequestSchema)` to create a new message.
+ */
+export const LocateBlocksRequestSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_index, 4);
+
+/**
+ * Describes the message kura.v1.LocateOutcome.
+ * Use `create(LocateOutcomeSchema)` to create a new message.
+ */
+export const LocateOutcomeSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_index, 5);
+
+/**
+ * Describes the message kura.v1.LocateBlocksResponse.
+ * Use `create(LocateBlocksResponseSchema)` to create a new message.
+ */
+export const LocateBlocksResponseSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_index, 6);
+
+/**
  * Describes the message kura.v1.ConfirmBlockRequest.
  * Use `create(ConfirmBlockRequestSchema)` to create a new message.
  */
 export const ConfirmBlockRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_index, 3);
+  messageDesc(file_kura_v1_block_index, 7);
 
 /**
- * Describes the message kura.v1.RecordBlockRequest.
- * Use `create(RecordBlockRequestSchema)` to create a new message.
+ * Describes the message kura.v1.RecordEntry.
+ * Use `create(RecordEntrySchema)` to create a new message.
  */
-export const RecordBlockRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_index, 4);
+export const RecordEntrySchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_index, 8);
 
 /**
- * Describes the message kura.v1.RecordBlockResponse.
- * Use `create(RecordBlockResponseSchema)` to create a new message.
+ * Describes the message kura.v1.RecordBlocksRequest.
+ * Use `create(RecordBlocksRequestSchema)` to create a new message.
  */
-export const RecordBlockResponseSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_index, 5);
+export const RecordBlocksRequestSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_index, 9);
+
+/**
+ * Describes the message kura.v1.RecordedBlock.
+ * Use `create(RecordedBlockSchema)` to create a new message.
+ */
+export const RecordedBlockSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_index, 10);
+
+/**
+ * Describes the message kura.v1.RecordOutcome.
+ * Use `create(RecordOutcomeSchema)` to create a new message.
+ */
+export const RecordOutcomeSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_index, 11);
+
+/**
+ * Describes the message kura.v1.RecordBlocksResponse.
+ * Use `create(RecordBlocksResponseSchema)` to create a new message.
+ */
+export const RecordBlocksResponseSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_index, 12);
 
 /**
  * Describes the message kura.v1.GateRequest.
  * Use `create(GateRequestSchema)` to create a new message.
  */
 export const GateRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_index, 6);
+  messageDesc(file_kura_v1_block_index, 13);
 
 /**
  * Describes the message kura.v1.ReadFeedRequest.
  * Use `create(ReadFeedRequestSchema)` to create a new message.
  */
 export const ReadFeedRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_index, 7);
+  messageDesc(file_kura_v1_block_index, 14);
 
 /**
  * Describes the message kura.v1.ReadFeedResponse.
  * Use `create(ReadFeedResponseSchema)` to create a new message.
  */
 export const ReadFeedResponseSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_index, 8);
+  messageDesc(file_kura_v1_block_index, 15);
 
 /**
  * Describes the message kura.v1.IndexStatus.
  * Use `create(IndexStatusSchema)` to create a new message.
  */
 export const IndexStatusSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_index, 9);
+  messageDesc(file_kura_v1_block_index, 16);
 
 /**
  * hash → bucket. The only part of the zone that may say that a block does not exist.

@@ -6,14 +6,16 @@ import { fenceBucket } from './fence-bucket.ts'
 import { getIndexStatus } from './get-index-status.ts'
 import type { BlockIndexHandlers, HandlerParts } from './handler.ts'
 import { locateBlock } from './locate-block.ts'
+import { locateBlocks } from './locate-blocks.ts'
 import { readFeed } from './read-feed.ts'
-import { recordBlock } from './record-block.ts'
+import { recordBlocks } from './record-blocks.ts'
 
 export function createHandlers(parts: HandlerParts): BlockIndexHandlers {
   return {
     locateBlock: locateBlock(parts),
+    locateBlocks: locateBlocks(parts),
     confirmBlock: confirmBlock(parts),
-    recordBlock: recordBlock(parts),
+    recordBlocks: recordBlocks(parts),
     createGate: createGate(parts),
     fenceBucket: fenceBucket(parts),
     readFeed: readFeed(parts),

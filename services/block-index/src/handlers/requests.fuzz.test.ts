@@ -1,10 +1,10 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { expect, it } from 'vitest'
 import { KuraError } from '@kura/core'
-import { ReadFeedRequestSchema, RecordBlockRequestSchema } from '@kura/proto'
+import { ReadFeedRequestSchema, RecordEntrySchema } from '@kura/proto'
 import { fuzzDecoder } from '@kura/testkit'
 import { parseQuery } from './read-feed.ts'
-import { parsePut } from './record-block.ts'
+import { parsePut } from './record-blocks.ts'
 
 /** As gRPC does, which answers what does not decode by itself. */
 const parse: typeof fromBinary = (schema, bytes) => {
@@ -21,9 +21,9 @@ it('any put-row is one of a block or a typed error', async () => {
   const requests = [row, { ...row, replaceBucketId: 301n }]
   const result = await fuzzDecoder({
     name: 'put-row',
-    decode: (bytes) => parsePut(parse(RecordBlockRequestSchema, bytes)),
+    decode: (bytes) => parsePut(parse(RecordEntrySchema, bytes)),
     seeds: requests.map((request) =>
-      toBinary(RecordBlockRequestSchema, create(RecordBlockRequestSchema, request)),
+      toBinary(RecordEntrySchema, create(RecordEntrySchema, request)),
     ),
   })
   expect(result.corpusCount).toBeGreaterThan(2)

@@ -1,19 +1,13 @@
 /**
  * Group commit: operations that arrive close together share one transaction and one sync. Each
  * operation succeeds or fails by itself; when the commit fails, all of its batch fail with it.
+ * Nobody waits for company: callers bring what they have in one call, and what all of them send
+ * while a commit holds the event loop shares the next one.
  */
-import {
-  INDEX_BATCH_ROWS_MAX,
-  INDEX_BATCH_WAIT_MS_MAX,
-  isKuraError,
-  KuraError,
-  type Clock,
-} from '@kura/core'
+import { INDEX_BATCH_ROWS_MAX, isKuraError, KuraError, type Clock } from '@kura/core'
 
 /** Operations that wait for a commit; above this the caller is told `overloaded`. */
 const WAITING_OPERATIONS_MAX = 16 * INDEX_BATCH_ROWS_MAX
-/** What a lone operation waits: a second one is rarely behind it. */
-const LONE_WAIT_MS = 0
 
 export interface GroupCommitOptions<Transaction> {
   readonly clock: Clock
@@ -37,8 +31,7 @@ export class GroupCommit<Transaction> {
   readonly #options: GroupCommitOptions<Transaction>
   readonly #batchMax: number
   #waiting: WaitingOperation<Transaction>[] = []
-  #cancelTimer: (() => void) | undefined
-  #lastBatchCount = 0
+  #cancelTurn: (() => void) | undefined
   #isClosed = false
 
   constructor(options: GroupCommitOptions<Transaction>) {
@@ -77,23 +70,16 @@ export class GroupCommit<Transaction> {
     while (this.#waiting.length > 0) this.#commitBatch()
   }
 
+  /** After a turn of the loop, in which all that has come already is read. */
   #schedule(): void {
-    if (this.#waiting.length === this.#batchMax) {
-      this.#cancelTimer?.()
-      this.#cancelTimer = this.#options.clock.schedule(0, () => this.#commitBatch())
-      return
-    }
-    if (this.#cancelTimer !== undefined) return
-    const waitMs = this.#lastBatchCount > 1 ? INDEX_BATCH_WAIT_MS_MAX : LONE_WAIT_MS
-    this.#cancelTimer = this.#options.clock.schedule(waitMs, () => this.#commitBatch())
+    this.#cancelTurn ??= this.#options.clock.schedule(0, () => this.#commitBatch())
   }
 
   #commitBatch(): void {
-    this.#cancelTimer?.()
-    this.#cancelTimer = undefined
+    this.#cancelTurn?.()
+    this.#cancelTurn = undefined
     const batch = this.#waiting.slice(0, this.#batchMax)
     this.#waiting = this.#waiting.slice(this.#batchMax)
-    this.#lastBatchCount = batch.length
     this.#options.onBatch?.(batch.length)
     this.#commitOrReject(batch)
     if (this.#waiting.length > 0 && !this.#isClosed) this.#schedule()

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { assert, hashToBytes, mark } from '@kura/core'
-import type { PutReceiptSchema, RecordBlockResponse } from '@kura/proto'
+import type { PutReceiptSchema, RecordedBlock } from '@kura/proto'
 import type { Put } from './put.ts'
 
 export type Receipt = MessageInitShape<typeof PutReceiptSchema>
@@ -8,7 +8,7 @@ export type Receipt = MessageInitShape<typeof PutReceiptSchema>
 const VOLUME_KIND = 'replicated-3'
 
 /** The last step of a put: the facts, as of now. REQUIRES: the row is durable. */
-export function acknowledge(put: Put, recorded: RecordBlockResponse): Receipt {
+export function acknowledge(put: Put, recorded: RecordedBlock): Receipt {
   const { row, incarnation } = recorded
   assert(row !== undefined, 'nothing is acknowledged without its row')
   assert(Buffer.from(row.hash).equals(hashToBytes(put.hash)), 'the row is that of this block')

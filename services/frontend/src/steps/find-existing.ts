@@ -11,7 +11,7 @@ import {
   type DiskInfo,
 } from '@kura/core'
 import type { MapVolume } from '@kura/placement'
-import type { BlockRow, RecordBlockResponse } from '@kura/proto'
+import type { BlockRow, RecordedBlock } from '@kura/proto'
 import { callIndex } from '../call-index.ts'
 import { findPlacement } from '../replicas/find-placement.ts'
 import type { Put } from './put.ts'
@@ -20,12 +20,13 @@ import type { Put } from './put.ts'
 const TRUSTED_COPIES_MIN = 2
 
 /** The confirmed row, or undefined where the block must be written. */
-export async function findExisting(put: Put): Promise<RecordBlockResponse | undefined> {
+export async function findExisting(put: Put): Promise<RecordedBlock | undefined> {
   if (put.knownHash === undefined) await put.receive(() => undefined)
   const { frontend, call } = put
-  const hash = hashToBytes(put.hash)
-  const located = await callIndex(frontend, call, (options) =>
-    frontend.index.locateBlock({ hash }, options),
+  const { requestId, signal } = call
+  const question = { hash: hashToBytes(put.hash), requestId }
+  const located = await callIndex(frontend, signal, () =>
+    frontend.indexLines.locate(question, signal),
   )
   put.putAtMs = located.nowMs
   if (!located.live || located.row === undefined) return undefined
@@ -64,13 +65,14 @@ function countTrusted(
 }
 
 /** Durable: the refreshed row. Undefined where the row has changed since: the block is written. */
-async function confirm(put: Put, bucketId: BucketId): Promise<RecordBlockResponse | undefined> {
+async function confirm(put: Put, bucketId: BucketId): Promise<RecordedBlock | undefined> {
   const { frontend, call } = put
+  const { requestId, signal } = call
   const request = { hash: hashToBytes(put.hash), expectedBucketId: BigInt(bucketId) }
+  const confirmOnce = async (callSignal: AbortSignal): Promise<RecordedBlock> =>
+    await frontend.index.confirmBlock(request, { requestId, signal: callSignal })
   try {
-    return await callIndex(frontend, call, (options) =>
-      frontend.index.confirmBlock(request, options),
-    )
+    return await callIndex(frontend, signal, () => frontend.leftCalls.waitFor(signal, confirmOnce))
   } catch (error) {
     if (isKuraError(error, 'row-changed', 'not-found')) return undefined
     throw error

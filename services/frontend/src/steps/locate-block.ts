@@ -28,9 +28,10 @@ export async function locateBlock(
     readonly signal: AbortSignal
   },
 ): Promise<LocatedBlock> {
-  const { hash } = request
-  const located = await callIndex(frontend, request, (options) =>
-    frontend.index.locateBlock({ hash: hashToBytes(hash) }, options),
+  const { hash, requestId, signal } = request
+  const question = { hash: hashToBytes(hash), requestId }
+  const located = await callIndex(frontend, signal, () =>
+    frontend.indexLines.locate(question, signal),
   )
   if (located.row === undefined || !located.live) {
     throw new KuraError('not-found', 'there is no such block', { details: { hash } })

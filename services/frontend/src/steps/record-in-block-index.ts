@@ -1,6 +1,6 @@
 import { assert, hashToBytes, isKuraError, KuraError, mark } from '@kura/core'
 import type { PickedVolume } from '@kura/placement'
-import type { RecordBlockResponse } from '@kura/proto'
+import type { RecordedBlock } from '@kura/proto'
 import { callIndex } from '../call-index.ts'
 import type { Put } from './put.ts'
 import { VolumeRefused } from './volume-refused.ts'
@@ -11,24 +11,23 @@ import { VolumeRefused } from './volume-refused.ts'
  *
  * Durable: the row that stands, which may be that of a faster put of the same block.
  */
-export async function recordInBlockIndex(
-  put: Put,
-  picked: PickedVolume,
-): Promise<RecordBlockResponse> {
+export async function recordInBlockIndex(put: Put, picked: PickedVolume): Promise<RecordedBlock> {
   const { frontend, call, received } = put
   assert(received !== undefined, 'only a whole block is recorded')
   const { bucketId } = picked.volume
   await frontend.beforeRecord({ hash: received.hash, bucketId })
-  const request = {
+  const { requestId, signal } = call
+  const entry = {
     hash: hashToBytes(received.hash),
     bucketId: BigInt(bucketId),
     sizeBytes: call.sizeBytes,
     plainCrc: received.crc,
     replaceBucketId: BigInt(put.replaceBucketId ?? 0),
+    requestId,
   }
   try {
-    const recorded = await callIndex(frontend, call, (options) =>
-      frontend.index.recordBlock(request, options),
+    const recorded = await callIndex(frontend, signal, () =>
+      frontend.indexLines.record(entry, signal),
     )
     checkLive(recorded)
     mark('put.recorded', { hash: received.hash, bucketId })
@@ -44,7 +43,7 @@ export async function recordInBlockIndex(
 }
 
 /** A put succeeds only if the row that stands is live. */
-function checkLive(recorded: RecordBlockResponse): void {
+function checkLive(recorded: RecordedBlock): void {
   const { row } = recorded
   const isLive = row !== undefined && row.bucketId > 0n && row.lastPutMs > row.deletedUpToMs
   if (!isLive) throw new KuraError('row-changed', 'the row that stands is not live')

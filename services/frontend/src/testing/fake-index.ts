@@ -1,11 +1,15 @@
 /** The rules of the block index on a map in memory, with faults to order. */
-import { KuraError } from '@kura/core'
+import { KuraError, toKuraError } from '@kura/core'
 import type {
   ConfirmBlockRequest,
-  LocateBlockRequest,
-  RecordBlockRequest,
-  RecordBlockResponse,
+  ErrorDetails,
+  LocateBlocksRequest,
+  LocateEntry,
+  RecordBlocksRequest,
+  RecordedBlock,
+  RecordEntry,
 } from '@kura/proto'
+import { encodeErrorDetails } from '@kura/rpc'
 
 interface Row {
   bucketId: bigint
@@ -21,22 +25,29 @@ const incarnation = { number: 1, random: '00112233445566aa' }
 export class FakeIndex {
   readonly rows = new Map<string, Row>()
   readonly closedGates = new Set<bigint>()
-  /** Calls of RecordBlock that do their work and then fail, as a lost answer does. */
+  /** Calls of RecordBlocks that do their work and then fail, as a lost answer does. */
   lostAnswers = 0
   isDown = false
   confirmCount = 0
+  /** Blocks asked for, and the sizes of the calls that recorded. */
   locateCount = 0
-  /** Calls of LocateBlock that ended before their answer. */
+  readonly recordSizes: number[] = []
+  /** Calls of LocateBlocks that ended before their answer. */
   cancelledCount = 0
-  /** What each locate waits for. */
+  /** What each call waits for. */
   locateDelay: Promise<void> = Promise.resolve()
+  recordDelay: Promise<void> = Promise.resolve()
   #nowMs = 1_800_000_000_000
 
-  async locate(request: LocateBlockRequest, signal: AbortSignal) {
-    this.locateCount += 1
+  async locate({ entries }: LocateBlocksRequest, signal: AbortSignal) {
+    this.locateCount += entries.length
     signal.addEventListener('abort', () => (this.cancelledCount += 1))
     await this.locateDelay
     this.#checkUp()
+    return { outcomes: entries.map((entry) => outcomeOf(() => this.#locate(entry))) }
+  }
+
+  #locate(request: LocateEntry) {
     const row = this.rows.get(hexOf(request.hash))
     const nowMs = this.#tick()
     if (row === undefined) return { found: false, live: false, incarnation, nowMs }
@@ -55,22 +66,29 @@ export class FakeIndex {
     return this.#answer(request.hash, row, false)
   }
 
-  record(request: RecordBlockRequest) {
+  async record({ entries }: RecordBlocksRequest) {
+    this.recordSizes.push(entries.length)
+    await this.recordDelay
     this.#checkUp()
+    const outcomes = entries.map((entry) => outcomeOf(() => this.#record(entry)))
+    if (this.lostAnswers > 0) {
+      this.lostAnswers -= 1
+      throw new KuraError('unavailable', 'the answer was lost')
+    }
+    return { outcomes }
+  }
+
+  #record(request: RecordEntry) {
     if (this.closedGates.has(request.bucketId)) throw new KuraError('gate-closed', 'too late')
     const hash = hexOf(request.hash)
     const known = this.rows.get(hash)
     const stands = known !== undefined && known.bucketId !== request.replaceBucketId
     const row = stands ? known : this.#newRow(request)
     this.rows.set(hash, row)
-    if (this.lostAnswers > 0) {
-      this.lostAnswers -= 1
-      throw new KuraError('unavailable', 'the answer was lost')
-    }
     return this.#answer(request.hash, row, !stands)
   }
 
-  #newRow(request: RecordBlockRequest): Row {
+  #newRow(request: RecordEntry): Row {
     const { bucketId, sizeBytes, plainCrc } = request
     const lastPutMs = this.#tick()
     return { bucketId, sizeBytes, plainCrc, lastPutMs, deletedUpToMs: 0, position: 1n }
@@ -78,7 +96,7 @@ export class FakeIndex {
 
   #answer(hash: Uint8Array, row: Row, newlyStored: boolean) {
     const answer = { row: { hash, ...row }, newlyStored, incarnation }
-    return answer satisfies Partial<Record<keyof RecordBlockResponse, unknown>>
+    return answer satisfies Partial<Record<keyof RecordedBlock, unknown>>
   }
 
   #checkUp(): void {
@@ -88,6 +106,18 @@ export class FakeIndex {
   #tick(): number {
     this.#nowMs += 1
     return this.#nowMs
+  }
+}
+
+function outcomeOf<Answer>(answer: () => Answer): {
+  readonly outcome:
+    | { readonly case: 'answer'; readonly value: Answer }
+    | { readonly case: 'error'; readonly value: ErrorDetails }
+} {
+  try {
+    return { outcome: { case: 'answer', value: answer() } }
+  } catch (error) {
+    return { outcome: { case: 'error', value: encodeErrorDetails(toKuraError(error)) } }
   }
 }
 

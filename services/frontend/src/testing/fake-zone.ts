@@ -123,9 +123,10 @@ export class FakeZone implements AsyncDisposable {
   async startControl(): Promise<void> {
     await this.#serve('block-index', '1', (server) =>
       server.add(BlockIndex, {
-        locateBlock: async (request, context) => await this.index.locate(request, context.signal),
+        locateBlock: notHere,
+        locateBlocks: async (request, context) => await this.index.locate(request, context.signal),
         confirmBlock: async (request) => await Promise.resolve(this.index.confirm(request)),
-        recordBlock: async (request) => await Promise.resolve(this.index.record(request)),
+        recordBlocks: async (request) => await this.index.record(request),
         createGate: notHere,
         fenceBucket: notHere,
         readFeed: notHere,

@@ -263,7 +263,7 @@ export class TestCell implements AsyncDisposable {
       },
       getIndexStatus: async () =>
         await Promise.resolve({ incarnation: { number: 1, random: '0123456789abcdef' } }),
-      ...{ locateBlock: refuse, confirmBlock: refuse, recordBlock: refuse },
+      ...{ locateBlock: refuse, locateBlocks: refuse, confirmBlock: refuse, recordBlocks: refuse },
       ...{ fenceBucket: refuse, readFeed: refuse, backUp: refuse },
     })
     const rpc = await server.listen('127.0.0.1:0')
