@@ -20,8 +20,8 @@ import {
   type ReadinessReason,
   type Service,
 } from '@kura/runtime'
+import type { EntryRecord } from './answer-entries.ts'
 import type { BlockIndexConfig } from './config.ts'
-import type { EntryRecord } from './handlers/answer-entries.ts'
 import { createHandlers } from './handlers/index.ts'
 import { createIndexLogger, logCall, logEntry } from './logger.ts'
 import { IndexMetrics } from './metrics.ts'

@@ -1,7 +1,7 @@
 import { createLogger, type Logger } from '@kura/runtime'
 import type { CallRecord } from '@kura/rpc'
+import type { EntryRecord } from './answer-entries.ts'
 import type { BlockIndexConfig } from './config.ts'
-import type { EntryRecord } from './handlers/answer-entries.ts'
 
 export function createIndexLogger(config: BlockIndexConfig): Logger {
   return createLogger({

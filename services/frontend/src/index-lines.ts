@@ -1,5 +1,5 @@
 /**
- * What puts and gets ask of the block index, in calls that they share: while some are under way
+ * What puts and gets ask of the block index, in calls that they share: while one is under way
  * the others wait in line, and then leave together. An entry succeeds or fails by itself; when a
  * call fails, that is the failure of each of its entries. A caller who leaves ends its own waiting
  * and nothing else: its entry goes its way with the others, and the answer is dropped.

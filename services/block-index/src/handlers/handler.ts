@@ -4,7 +4,7 @@ import type { BlockIndex } from '@kura/proto'
 import type { RpcHandlers } from '@kura/rpc'
 import type { Logger } from '@kura/runtime'
 import type { IndexStore } from '../store/index-store.ts'
-import type { EntryRecord } from './answer-entries.ts'
+import type { EntryRecord } from '../answer-entries.ts'
 
 export type BlockIndexHandlers = RpcHandlers<typeof BlockIndex>
 

@@ -1,5 +1,5 @@
 import type { LocateEntry } from '@kura/proto'
-import { answerEntries } from './answer-entries.ts'
+import { answerEntries } from '../answer-entries.ts'
 import type { BlockIndexHandlers, HandlerParts } from './handler.ts'
 import { findRow } from './locate-block.ts'
 

@@ -2,7 +2,7 @@ import { BLOCK_SIZE_BYTES_MAX, hashFromBytes, KuraError, parseBucketId } from '@
 import type { RecordEntry } from '@kura/proto'
 import type { BlockPut } from '../store/index-store.ts'
 import { encodeRecorded } from '../row-messages.ts'
-import { answerEntries } from './answer-entries.ts'
+import { answerEntries } from '../answer-entries.ts'
 import type { BlockIndexHandlers, HandlerParts } from './handler.ts'
 
 /** Put-rows. Durable: each row as it is answered, so that its block can be acknowledged. */
