@@ -23,8 +23,8 @@ export const AVOIDED_VOLUMES_MAX = 4096
 export const SMALL_PUT_BYTES_MAX = SMALL_SLAB_PAYLOAD_BYTES
 /**
  * Groups of small puts under way at once: while they are, the next one grows. With two, groups are
- * half as large, for a fifth more processor time. One that takes longer than this does not count, so
- * that a disk that hangs holds up no put of another volume.
+ * smaller, for a tenth more processor time. One that takes longer than this does not count, so that
+ * a disk that hangs holds up no put of another volume.
  */
 export const SMALL_PUT_GROUPS_MAX = 1
 export const SMALL_PUT_GROUP_PATIENCE_MS = 100
