@@ -33,7 +33,7 @@ const bodies: readonly BadInputCell[] = [
   },
   {
     kind: 'a body longer than its length',
-    // Its first bytes are a body of another hash; the rest may come with them, or behind the answer.
+    // Its first bytes are a body of another hash; the rest comes with them or behind the answer.
     answers: [
       '400 invalid-argument',
       '422 hash-mismatch + 400 invalid-argument',
