@@ -134,7 +134,7 @@ export class HttpExchange {
    */
   async sendError(error: KuraError, headers?: OutgoingHttpHeaders): Promise<void> {
     if (this.#response.headersSent || this.#response.destroyed) {
-      this.#response.destroy()
+      this.#cut()
       return
     }
     const { code, message, hint } = error
@@ -166,9 +166,7 @@ export class HttpExchange {
   #writeStep(step: Uint8Array): Promise<void> {
     const response = this.#response
     return new Promise((resolve) => {
-      const cancelTimer = this.#clock.schedule(HTTP_WRITE_STEP_TIMEOUT_MS, () => {
-        response.destroy()
-      })
+      const cancelTimer = this.#clock.schedule(HTTP_WRITE_STEP_TIMEOUT_MS, () => this.#cut())
       const done = (): void => {
         cancelTimer()
         response.off('close', done)
@@ -184,6 +182,15 @@ export class HttpExchange {
         if (error === null || error === undefined) done()
       })
     })
+  }
+
+  /**
+   * Ends the connection, not the answer alone. An answer that is ended before its turn on the
+   * connection looks closed, and the library still sends at its turn what was written of it: by
+   * then the memory of another block.
+   */
+  #cut(): void {
+    this.request.socket.destroy()
   }
 
   #end(): Promise<void> {
