@@ -5,7 +5,6 @@ import type { LoadEndpoints } from './load.ts'
 export interface DoorClient {
   /** Whom its requests count for; frontends are fair to clients one by one. */
   readonly name: string
-  readonly sizeBytesMax: number
 }
 
 export interface PutAnswer {
@@ -14,7 +13,7 @@ export interface PutAnswer {
   readonly newlyStored: boolean
 }
 
-export interface BlockDoor {
+export interface Caller {
   /** The memory may be used again once this has settled. */
   put(bytes: Buffer): Promise<PutAnswer>
   /**
@@ -22,13 +21,11 @@ export interface BlockDoor {
    * `block-unreadable` where it is not.
    */
   get(hash: string): Promise<number>
-  close(): void
 }
 
-/** A door whose answers are waited for with patience. */
-export interface OpenDoor extends BlockDoor {
-  /** How often something was refused or broke off and was asked again, since it was opened. */
-  readonly retries: number
+/** A caller with a connection of its own. */
+export interface BlockDoor extends Caller {
+  close(): void
 }
 
 /** Throws `block-unreadable` unless the bytes that came are those that were asked for. */

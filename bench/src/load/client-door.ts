@@ -1,17 +1,20 @@
-/** The client library, which verifies what it gets and repeats what may be repeated. */
+/**
+ * The client library, which verifies what it gets and repeats what may be repeated: one client of
+ * it for all callers of a process, as applications have it, and as the peers have theirs.
+ */
 import { KuraClient, systemClock } from '@kura/client'
 import { KuraError } from '@kura/core'
-import { addressOf, type DoorClient, type OpenDoor, type PutAnswer } from './block-door.ts'
+import { addressOf, type Caller, type PutAnswer } from './block-door.ts'
 import type { LoadEndpoints } from './load.ts'
 
-export class ClientDoor implements OpenDoor {
+export class SharedClient {
   readonly #client: KuraClient
-  readonly #sizeBytesMax: number
   #retries = 0
-  /** Made by the first get. */
-  #into: Buffer | undefined
 
-  constructor(endpoints: LoadEndpoints, { name, sizeBytesMax }: DoorClient) {
+  constructor(
+    endpoints: LoadEndpoints,
+    { name, callers }: { readonly name: string; readonly callers: number },
+  ) {
     const { pocket } = endpoints
     if (pocket === undefined) {
       throw new KuraError('invalid-argument', 'the client library needs the name of the pocket')
@@ -23,21 +26,23 @@ export class ClientDoor implements OpenDoor {
       await systemClock.sleep(delayMs, options)
     }
     const clock = { ...systemClock, sleep }
-    this.#client = new KuraClient({ servers, pocket, parallelism: 1, clientName: name, clock })
-    this.#sizeBytesMax = sizeBytesMax
+    this.#client = new KuraClient({ servers, pocket, parallelism: callers, clientName: name, clock })
   }
 
   get retries(): number {
     return this.#retries
   }
 
-  async put(bytes: Buffer): Promise<PutAnswer> {
-    return await this.#client.put(bytes)
-  }
-
-  async get(hash: string): Promise<number> {
-    this.#into ??= Buffer.alloc(this.#sizeBytesMax)
-    return (await this.#client.get(hash, { into: this.#into })).length
+  /** The door of one caller, with memory of its own to read into. */
+  door(sizeBytesMax: number): Caller {
+    let into: Buffer | undefined
+    return {
+      put: async (bytes): Promise<PutAnswer> => await this.#client.put(bytes),
+      get: async (hash) => {
+        into ??= Buffer.alloc(sizeBytesMax)
+        return (await this.#client.get(hash, { into })).length
+      },
+    }
   }
 
   close(): void {

@@ -8,7 +8,7 @@ async function withDoor(answer: RequestListener, use: (door: HttpDoor) => Promis
   const server = createServer(answer)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const door = new HttpDoor({ http: `127.0.0.1:${port}` }, { name: 'a', sizeBytesMax: 8 })
+  const door = new HttpDoor({ http: `127.0.0.1:${port}` }, { name: 'a' })
   try {
     await use(door)
   } finally {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { KuraError } from '@kura/core'
 import { expect, it } from 'vitest'
-import type { BlockDoor, PutAnswer } from './block-door.ts'
+import type { Caller, PutAnswer } from './block-door.ts'
 import { HashList } from './hash-list.ts'
 import type { Load } from './load.ts'
 import { makeOperate, Tally } from './operations.ts'
@@ -16,7 +16,7 @@ const LOAD: Load = {
 }
 
 /** A store in memory that can be told to answer otherwise. */
-class FakeDoor implements BlockDoor {
+class FakeDoor implements Caller {
   readonly blocks = new Map<string, number>()
   failure: KuraError | undefined
   isForgetful = false

@@ -3,7 +3,7 @@
  * its receipt has to say so; a get is of a block chosen at random and has to have its SHA-256.
  */
 import { isKuraError, KuraError, type ErrorCode } from '@kura/core'
-import type { BlockDoor } from './block-door.ts'
+import type { Caller } from './block-door.ts'
 import { FreshBlock } from './fresh-block.ts'
 import type { HashList } from './hash-list.ts'
 import type { Load } from './load.ts'
@@ -37,7 +37,7 @@ export class Tally {
 }
 
 /** The operations of one client, one at a time. */
-export function makeOperate(door: BlockDoor, options: OperationsOptions): Operate {
+export function makeOperate(door: Caller, options: OperationsOptions): Operate {
   const { load, stored, got, tally } = options
   const put = makePut(door, options)
   const get = async (): Promise<void> => {
@@ -74,7 +74,7 @@ function pickWork(load: Load, { put, get }: { put: Work; get: Work }): Work {
   }
 }
 
-function makePut(door: BlockDoor, { load, acknowledged, tally }: OperationsOptions): Work {
+function makePut(door: Caller, { load, acknowledged, tally }: OperationsOptions): Work {
   // A client that only gets has no use for one.
   let block: FreshBlock | undefined
   return async () => {

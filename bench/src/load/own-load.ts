@@ -2,7 +2,7 @@
 import { runClosedLoop } from './closed-loop.ts'
 import { HashList } from './hash-list.ts'
 import type { Findings, Load, WorkerOrders } from './load.ts'
-import { countRetries, openDoor } from './open-door.ts'
+import { openDoors } from './open-doors.ts'
 import { runOpenLoop } from './open-loop.ts'
 import { makeOperate, Tally } from './operations.ts'
 import type { PreparedLoad } from './serve-orders.ts'
@@ -12,9 +12,8 @@ export function prepareOwnLoad(
   orders: Extract<WorkerOrders, { readonly kind: 'load' }>,
 ): PreparedLoad<Findings> {
   const { load, endpoints } = orders
-  const doors = Array.from({ length: load.clients }, (_, index) =>
-    openDoor(load.door, endpoints, { name: `load-${index}`, sizeBytesMax: load.sizeBytes }),
-  )
+  const callers = { callers: load.clients, name: 'load', sizeBytesMax: load.sizeBytes }
+  const open = openDoors(load.door, endpoints, callers)
   const stored = HashList.from(orders.stored)
   const acknowledged = new HashList()
   const got = new Uint8Array(stored.count)
@@ -22,7 +21,7 @@ export function prepareOwnLoad(
     const tally = new Tally()
     const stopwatch = new Stopwatch()
     const parts = { load, stored, acknowledged, got, tally }
-    const operates = doors.map((door) => makeOperate(door, parts))
+    const operates = open.doors.map((door) => makeOperate(door, parts))
     const result = await runLoop(load, { operates, seconds, stopwatch, acknowledged })
     return { ...result, tally, stopwatch }
   }
@@ -38,13 +37,11 @@ export function prepareOwnLoad(
         latency: stopwatch.latency(),
         acknowledged: acknowledged.toBytes(),
         got,
-        retries: countRetries(doors),
+        retries: open.retries(),
         figures: { ...figures, ...figuresOf(load, tally) },
       }
     },
-    close() {
-      for (const door of doors) door.close()
-    },
+    close: open.close,
   }
 }
 

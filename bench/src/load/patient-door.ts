@@ -1,7 +1,7 @@
 /** What HTTP and gRPC callers do when they are refused; the client library does so by itself. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isKuraError, type ErrorCode } from '@kura/core'
-import type { BlockDoor, OpenDoor, PutAnswer } from './block-door.ts'
+import type { BlockDoor, PutAnswer } from './block-door.ts'
 
 const RETRY_DELAY_MS_MAX = 1_000
 const OPERATION_TIMEOUT_MS = 60_000
@@ -11,7 +11,7 @@ const REFUSALS: readonly ErrorCode[] = ['overloaded', 'rate-limited']
 const GET_FAILURES: readonly ErrorCode[] = [...REFUSALS, 'unavailable']
 
 /** Comes back when it is refused, as callers do who are told that they may, and counts it. */
-export class PatientDoor implements OpenDoor {
+export class PatientDoor implements BlockDoor {
   readonly #door: BlockDoor
   readonly #delayMsMax: number
   #retries = 0
@@ -21,6 +21,7 @@ export class PatientDoor implements OpenDoor {
     this.#delayMsMax = delayMsMax
   }
 
+  /** How often something was refused or broke off and was asked again, since it was opened. */
   get retries(): number {
     return this.#retries
   }

@@ -2,7 +2,7 @@
 import { KuraError, toKuraError } from '@kura/core'
 import { HashList } from './hash-list.ts'
 import type { Findings, WorkerOrders } from './load.ts'
-import { countRetries, openDoor } from './open-door.ts'
+import { openDoors } from './open-doors.ts'
 import type { PreparedLoad } from './serve-orders.ts'
 
 /** Enough to keep two cores busy, and no more than a frontend admits at once. */
@@ -13,16 +13,16 @@ export function prepareReadBack(
 ): PreparedLoad<Findings> {
   const { door: doorName, endpoints, sizeBytes } = orders
   const stored = HashList.from(orders.stored)
-  const doors = Array.from({ length: Math.min(CLIENTS, stored.count) }, (_, index) =>
-    openDoor(doorName, endpoints, { name: `read-back-${index}`, sizeBytesMax: sizeBytes }),
-  )
+  const callers = Math.min(CLIENTS, stored.count)
+  const named = { callers, name: 'read-back', sizeBytesMax: sizeBytes }
+  const open = openDoors(doorName, endpoints, named)
   return {
     warmUp: () => Promise.resolve(),
     async measure() {
       const startedAtMs = performance.now()
       let next = 0
       await Promise.all(
-        doors.map(async (door) => {
+        open.doors.map(async (door) => {
           for (let index = next++; index < stored.count; index = next++) {
             await readBack(stored.at(index), sizeBytes, (hash) => door.get(hash))
           }
@@ -34,13 +34,11 @@ export function prepareReadBack(
         operations: stored.count,
         acknowledged: new Uint8Array(),
         got: new Uint8Array(stored.count).fill(1),
-        retries: countRetries(doors),
+        retries: open.retries(),
         figures: {},
       }
     },
-    close() {
-      for (const door of doors) door.close()
-    },
+    close: open.close,
   }
 }
 

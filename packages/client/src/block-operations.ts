@@ -13,6 +13,12 @@ export interface OutgoingBlock {
   readonly bytes: Uint8Array
 }
 
+export interface WantedBlock {
+  readonly hash: BlockHash
+  /** Memory to read into, at least as long as the block. */
+  readonly into: Uint8Array | undefined
+}
+
 /** Stands in where the caller gave no signal. */
 const neverAborted = new AbortController().signal
 
@@ -69,7 +75,7 @@ function receiptOf(response: ResponseHeader, block: OutgoingBlock): PutReceipt {
 export async function getBlock(
   transport: BlockClient,
   attempt: Attempt,
-  block: { readonly hash: BlockHash; readonly into: Uint8Array | undefined },
+  block: WantedBlock,
 ): Promise<Uint8Array> {
   const digest = createHash('sha256')
   const request = {
@@ -93,7 +99,8 @@ export async function getBlock(
   })
 }
 
-function roomFor(sizeBytes: number, into: Uint8Array | undefined): Uint8Array {
+/** Throws `invalid-argument` where the block does not fit. */
+export function roomFor(sizeBytes: number, into: Uint8Array | undefined): Uint8Array {
   if (into === undefined) return Buffer.allocUnsafeSlow(sizeBytes)
   if (into.length >= sizeBytes) return into.subarray(0, sizeBytes)
   throw new KuraError('invalid-argument', 'the block does not fit into the given memory', {

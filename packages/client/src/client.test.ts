@@ -168,7 +168,8 @@ it('a closed client ends what waits for a retry', async () => {
 it('no more puts are in flight than the parallelism allows', async () => {
   const client = connect({ parallelism: 3 })
   frontend.delayMs = 5
-  await Promise.all(Array.from({ length: 30 }, () => client.put(randomBytes(50_000))))
+  // Smaller ones would travel together.
+  await Promise.all(Array.from({ length: 30 }, () => client.put(randomBytes(70_000))))
   expect(frontend.inFlightMax).toBe(3)
 })
 

@@ -16,7 +16,7 @@ import {
   type Random,
 } from '@kura/core'
 import { BlockClient, type SocketNetwork } from '@kura/transport'
-import { getBlock, prepareBlock, putBlock, statBlock } from './block-operations.ts'
+import { prepareBlock, statBlock } from './block-operations.ts'
 import type { Workspace } from './blocks.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { describeReference, type Description } from './describe.ts'
@@ -49,6 +49,7 @@ import { RetryBudget } from './retry-budget.ts'
 import { runWithRetries, throwIfCancelled, type Attempt, type RetryContext } from './retry.ts'
 import { ServerList } from './server-list.ts'
 import { Slots } from './slots.ts'
+import { SmallBlocks } from './small-blocks.ts'
 import { systemClock, systemRandom } from './system.ts'
 
 export interface KuraClientOptions {
@@ -86,6 +87,7 @@ export interface GetOptions extends BlockOptions {
 
 export class KuraClient implements AsyncDisposable {
   readonly #transport: BlockClient
+  readonly #small: SmallBlocks
   readonly #retries: RetryContext
   readonly #timeoutMs: number
   readonly #putSlots: Slots
@@ -105,6 +107,7 @@ export class KuraClient implements AsyncDisposable {
       network: options.network,
       connectionsPerAddressMax: 2 * parallelism,
     })
+    this.#small = new SmallBlocks(this.#transport, clock)
     this.#retries = {
       servers: new ServerList({ addresses: options.servers, clock, random }),
       budget: new RetryBudget(clock),
@@ -127,7 +130,7 @@ export class KuraClient implements AsyncDisposable {
     checkBlockSize(bytes)
     return await this.#run(this.#putSlots, options, () => {
       const block = prepareBlock(bytes)
-      return (attempt) => putBlock(this.#transport, attempt, block)
+      return (attempt) => this.#small.put(attempt, block)
     })
   }
 
@@ -137,7 +140,7 @@ export class KuraClient implements AsyncDisposable {
     return await this.#run(
       this.#getSlots,
       options,
-      () => (attempt) => getBlock(this.#transport, attempt, block),
+      () => (attempt) => this.#small.get(attempt, block),
     )
   }
 

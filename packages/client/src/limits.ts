@@ -30,6 +30,15 @@ export const RETRY_TOKENS_MAX = 32
 export const RETRY_TOKENS_PER_OPERATION = 0.1
 export const RETRY_TOKENS_PER_SECOND = 8
 
+/** So many gets in a row that were of small blocks, and the next ones travel together. */
+export const SMALL_GETS_IN_ROW_MIN = 4
+/**
+ * Exchanges with one frontend of small puts under way, and the same of gets: while they are, the
+ * next one grows. One that takes longer than this does not count, so that nothing waits behind it.
+ */
+export const SMALL_EXCHANGES_MAX = 2
+export const SMALL_EXCHANGE_PATIENCE_MS = 100
+
 /** Blocks above this size are announced first and sent only when the zone does not have them. */
 export const UPLOAD_ASK_SIZE_BYTES_MIN = 64 * KIB
 

@@ -67,9 +67,12 @@ test('items of the same turn share the first batch', async () => {
 })
 
 test('a batch has no more items, and weighs no more, than it may', async () => {
-  const { line, rides } = lineOf({ batchesMax: 8 })
+  const { line, rides } = lineOf()
   for (const item of [1, 2, 3, 4, 5, 60, 70, 200]) void line.add(item)
-  await turn()
+  for (let ride = 0; ride < 4; ride += 1) {
+    await turn()
+    rides[ride]?.arrive(doubled(rides[ride]?.items ?? []))
+  }
   expect(rides.map(({ items }) => items)).toEqual([[1, 2, 3, 4], [5, 60], [70], [200]])
 })
 
@@ -151,4 +154,19 @@ test('a batch that takes longer than the patience holds up nobody, and has its o
   expect(timers[1]?.isCancelled).toBe(true)
   rides[2]?.arrive(doubled([3]))
   expect(await waiting).toBe(6)
+})
+
+test('items that may leave in several batches are spread over them', async () => {
+  const { line, rides } = lineOf({ batchesMax: 2 })
+  for (const item of [1, 2, 3, 4, 5]) void line.add(item)
+  await turn()
+  expect(rides.map(({ items }) => items)).toEqual([
+    [1, 2, 3],
+    [4, 5],
+  ])
+  for (const item of [6, 7]) void line.add(item)
+  await turn()
+  rides[0]?.arrive(doubled([1, 2, 3]))
+  await turn()
+  expect(rides[2]?.items).toEqual([6, 7])
 })

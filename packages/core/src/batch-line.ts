@@ -1,7 +1,8 @@
 /**
- * Work that is cheaper together: items wait in line while earlier ones are under way, and all that
- * wait then become one batch. Nobody waits for company: a lone item leaves at once, so a batch only
- * grows where the work cannot keep up (group commit without a timer).
+ * Work that is cheaper together: items wait in line while earlier ones are under way, and those that
+ * wait then leave together, spread over the batches that may leave. Nobody waits for company: a lone
+ * item leaves at once, so a batch only grows where the work cannot keep up (group commit without a
+ * timer).
  */
 import { assert } from './assert.ts'
 import type { Clock } from './clock.ts'
@@ -93,7 +94,9 @@ export class BatchLine<Item, Result> {
   }
 
   #takeBatch(): readonly Waiting<Item, Result>[] {
-    const { itemsMax, weight } = this.#options
+    const { batchesMax, weight } = this.#options
+    const share = Math.ceil(this.#waiting.length / (batchesMax - this.#underWay))
+    const itemsMax = Math.min(share, this.#options.itemsMax)
     let count = 0
     let total = 0
     for (const { item } of this.#waiting) {

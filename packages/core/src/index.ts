@@ -60,6 +60,7 @@ export { computeBucketDigest, parseRecordSummary } from './record.ts'
 export type { RecordSummary } from './record.ts'
 export { Slab, SlabPool, SMALL_SLAB_PAYLOAD_BYTES } from './slab-pool.ts'
 export type { RecordRoom, SlabPoolOptions } from './slab-pool.ts'
+export { untilLeft } from './until-left.ts'
 export { DISK_STATES, isDiskTrusted, VOLUME_STATES } from './volume.ts'
 export type {
   DiskInfo,

@@ -8,8 +8,8 @@ import {
   mark,
   type BlockHash,
   type ExtentId,
+  type RecordRoom,
   type RecordSummary,
-  type Slab,
 } from '@kura/core'
 import { diskFailure, systemCode } from './disk-failure.ts'
 import { extentPath, LOCK_PATH, PROBE_PATH } from './disk-paths.ts'
@@ -159,7 +159,7 @@ export class ExtentStore {
   async read(
     extentId: ExtentId,
     hash: BlockHash,
-    target: ReadOptions & { readonly slab: Slab },
+    target: ReadOptions & { readonly slab: RecordRoom },
   ): Promise<RecordSummary> {
     const extent = this.#extent(extentId)
     const { page, path } = extent

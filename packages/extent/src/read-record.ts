@@ -1,5 +1,5 @@
 /** Reads one record into a slab and checks that it is the one that was asked for. */
-import { KuraError, PAGE_SIZE_BYTES, type RecordSummary, type Slab } from '@kura/core'
+import { KuraError, PAGE_SIZE_BYTES, type RecordRoom, type RecordSummary } from '@kura/core'
 import { diskFailure } from './disk-failure.ts'
 import type { PageZero } from './page-zero.ts'
 import { isInline, recordSpaceBytes, type RecordHeader } from './record-header.ts'
@@ -31,7 +31,7 @@ export interface ReadOptions {
 export async function readRecord(
   context: StoreContext,
   place: RecordPlace,
-  options: ReadOptions & { readonly slab: Slab },
+  options: ReadOptions & { readonly slab: RecordRoom },
 ): Promise<RecordSummary> {
   const { slab, fromMedium = false } = options
   slab.retain()
@@ -48,7 +48,7 @@ export async function readRecord(
 }
 
 /** Whether the medium holds the record after all; the damage is reported if not. */
-async function confirm(context: StoreContext, place: RecordPlace, slab: Slab): Promise<boolean> {
+async function confirm(context: StoreContext, place: RecordPlace, slab: RecordRoom): Promise<boolean> {
   const flaw = await readThrough(context, { ...place, direct: true }, slab)
   if (flaw === 'unreadable') throw diskFailure(undefined, 'a record could not be read')
   if (flaw === undefined) return true
@@ -62,7 +62,7 @@ async function confirm(context: StoreContext, place: RecordPlace, slab: Slab): P
 async function readThrough(
   context: StoreContext,
   place: RecordPlace & { readonly direct: boolean },
-  slab: Slab,
+  slab: RecordRoom,
 ): Promise<RecordFlaw | 'unreadable' | undefined> {
   const { path, location } = place
   const record = slab.bytes.subarray(0, recordSpaceBytes(location.sizeBytes))

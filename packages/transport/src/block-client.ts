@@ -6,7 +6,7 @@ import type { ClientHello } from './client-connection.ts'
 import { ClientExchange, type RequestInit } from './client-exchange.ts'
 import type { PayloadOptions } from './connection.ts'
 import { ConnectionPool } from './connection-pool.ts'
-import { CONNECTIONS_PER_ADDRESS_MAX, GATHERED_BLOCK_BYTES_MAX, POOLS_KEPT_MIN } from './limits.ts'
+import { CONNECTIONS_PER_ADDRESS_MAX, POOLS_KEPT_MIN, SMALL_BLOCK_BYTES_MAX } from './limits.ts'
 import { AnsweredPut, StreamedPut, type OutgoingPut } from './outgoing-put.ts'
 import type { SocketNetwork } from './socket-network.ts'
 
@@ -100,7 +100,7 @@ export class BlockClient {
     checkSize(options.sizeBytes)
     const { operation } = request
     const expectContinue = operation?.case === 'putBlock' && operation.value.expectContinue === true
-    const isSmall = options.sizeBytes <= GATHERED_BLOCK_BYTES_MAX
+    const isSmall = options.sizeBytes <= SMALL_BLOCK_BYTES_MAX
     const isGathered = !expectContinue && (isSmall || options.isAtHand === true)
     return await this.#onLiveConnection(address, options, async (exchange) => {
       if (isGathered) exchange.gather()

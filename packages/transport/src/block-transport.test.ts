@@ -9,12 +9,12 @@ import {
   BlockClient,
   BlockServer,
   encodeRecordRefusal,
-  RECORD_REQUEST_ID_LENGTH_MAX,
-  RECORDS_PER_EXCHANGE_MAX,
+  ENTRY_REQUEST_ID_LENGTH_MAX,
+  BLOCKS_PER_EXCHANGE_MAX,
   type Exchange,
   type OutgoingPut,
 } from './index.ts'
-import { GATHERED_BLOCK_BYTES_MAX, MESSAGE_SIZE_BYTES_MAX } from './limits.ts'
+import { MESSAGE_SIZE_BYTES_MAX, SMALL_BLOCK_BYTES_MAX } from './limits.ts'
 
 const clock = new ManualClock()
 const never = new AbortController().signal
@@ -221,7 +221,7 @@ it.each([1, 2])('a large put taken back after %i of 2 pieces is no payload', asy
     })
     seen.push('stored')
   })
-  const half = Buffer.alloc(GATHERED_BLOCK_BYTES_MAX, 1)
+  const half = Buffer.alloc(SMALL_BLOCK_BYTES_MAX, 1)
   const sizeBytes = 2 * half.length
   const options = { sizeBytes, timeoutMs: 5000, signal: never }
   const put = await client.openPut(server.address, putRequest(sizeBytes), options)
@@ -303,9 +303,9 @@ it('the largest messages of records written together are within the limit of a m
     putAtMs: 1.5,
     hash: randomBytes(32),
     plainCrc: 7,
-    requestId: text.slice(0, RECORD_REQUEST_ID_LENGTH_MAX),
+    requestId: text.slice(0, ENTRY_REQUEST_ID_LENGTH_MAX),
   }
-  const records = Array.from({ length: RECORDS_PER_EXCHANGE_MAX }, () => record)
+  const records = Array.from({ length: BLOCKS_PER_EXCHANGE_MAX }, () => record)
   const value = { address: { ...address, extentId: 2n ** 63n }, records }
   const request = create(RequestHeaderSchema, { operation: { case: 'writeRecords', value } })
   const requestBytes = toBinary(RequestHeaderSchema, request).length

@@ -11,10 +11,11 @@ export type { ClientHello } from './client-connection.ts'
 export type { RequestInit } from './client-exchange.ts'
 export type { Exchange, PayloadTrailer, Peer, ResponsePayload } from './exchange.ts'
 export {
+  BLOCKS_PER_EXCHANGE_MAX,
+  ENTRY_REQUEST_ID_LENGTH_MAX,
+  EXCHANGE_BLOCKS_BYTES_MAX,
   PASSED_ON_RATE_WINDOW_MS,
-  RECORD_REQUEST_ID_LENGTH_MAX,
-  RECORDS_BYTES_MAX,
-  RECORDS_PER_EXCHANGE_MAX,
+  SMALL_BLOCK_BYTES_MAX,
 } from './limits.ts'
 export type { OutgoingPut } from './outgoing-put.ts'
 export type {

@@ -33,19 +33,19 @@ export const RATE_WINDOW_BYTES_MIN = 256 * KIB
 export const WRITE_STEP_BYTES = 512 * KIB
 export const WRITE_STEP_TIMEOUT_MS = 4_000
 /**
- * A block up to this size leaves in one write, between its request and its trailer: a write to a
- * socket, and the reading that it wakes, cost more than the bytes.
+ * A block up to this size leaves in one write, between its request and its trailer, and may travel
+ * with others: a write to a socket, and the reading that it wakes, cost more than the bytes.
  */
-export const GATHERED_BLOCK_BYTES_MAX = 64 * KIB
+export const SMALL_BLOCK_BYTES_MAX = 64 * KIB
 /**
- * Records of one `WriteRecords`, and their blocks in all. The messages stay below
- * `MESSAGE_SIZE_BYTES_MAX`, whatever the records are called and whatever they are refused with, and
+ * Blocks of one exchange that takes several, and their bytes in all. The messages stay below
+ * `MESSAGE_SIZE_BYTES_MAX`, whatever requests and zones are called and whatever is refused, and
  * blocks and records fit into one buffer of the receiver together.
  */
-export const RECORDS_PER_EXCHANGE_MAX = 32
-export const RECORDS_BYTES_MAX = 1024 * KIB
-/** Of the request id of each record, and of the message of a refusal: UTF-16 units that travel. */
-export const RECORD_REQUEST_ID_LENGTH_MAX = 64
+export const BLOCKS_PER_EXCHANGE_MAX = 32
+export const EXCHANGE_BLOCKS_BYTES_MAX = 1024 * KIB
+/** Of the request id of each of them, and of the message of a refusal: UTF-16 units that travel. */
+export const ENTRY_REQUEST_ID_LENGTH_MAX = 64
 export const RECORD_REFUSAL_LENGTH_MAX = 100
 /** Unsent bytes of an outgoing block above which `write` asks its caller to wait. */
 export const WRITE_QUEUE_BYTES_MAX = 1024 * KIB

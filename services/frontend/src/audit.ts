@@ -14,23 +14,27 @@ export interface AuditLine {
 }
 
 /** Runs a request: exactly one audit line and one observation, however it ends. */
-export async function audited(
+export async function audited<T>(
   frontend: FrontendContext,
   line: AuditLine,
-  run: () => Promise<void>,
-): Promise<void> {
+  run: () => Promise<T>,
+): Promise<T> {
   const startedAtMs = frontend.clock.monotonicMs()
   try {
-    await run()
+    return await run()
   } catch (error) {
     line.outcome = codeOf(frontend, error)
     throw error
   } finally {
-    const durationMs = frontend.clock.monotonicMs() - startedAtMs
-    const { door, operation, outcome } = line
-    frontend.metrics.observeRequest({ door, operation, code: outcome, durationMs })
-    frontend.loggers.audit.info({ ...line, durationMs }, 'request')
+    audit(frontend, line, frontend.clock.monotonicMs() - startedAtMs)
   }
+}
+
+/** One audit line and one observation, of a request that has ended as the line says. */
+export function audit(frontend: FrontendContext, line: AuditLine, durationMs: number): void {
+  const { door, operation, outcome } = line
+  frontend.metrics.observeRequest({ door, operation, code: outcome, durationMs })
+  frontend.loggers.audit.info({ ...line, durationMs }, 'request')
 }
 
 function codeOf(frontend: FrontendContext, error: unknown): ErrorCode {

@@ -24,7 +24,12 @@ import {
   type ListenForAdmin,
   type Service,
 } from '@kura/runtime'
-import { BlockClient, BlockServer, type SocketNetwork } from '@kura/transport'
+import {
+  BlockClient,
+  BlockServer,
+  SMALL_BLOCK_BYTES_MAX,
+  type SocketNetwork,
+} from '@kura/transport'
 import { Admission } from './admission/admission.ts'
 import { handleExchange } from './block/block-door.ts'
 import type { FrontendConfig } from './config.ts'
@@ -33,7 +38,7 @@ import { GrpcDoor } from './grpc/grpc-door.ts'
 import { HttpDoor } from './http/http-door.ts'
 import { IndexLines } from './index-lines.ts'
 import { LeftCalls } from './left-calls.ts'
-import { DRAIN_MS_MAX, SMALL_PUT_BYTES_MAX } from './limits.ts'
+import { DRAIN_MS_MAX } from './limits.ts'
 import { createLoggers, type FrontendLoggers } from './logger.ts'
 import { MapCache } from './maps/map-cache.ts'
 import { mapFiles, type MapFiles } from './maps/map-file.ts'
@@ -235,7 +240,7 @@ export class Frontend implements Service {
       damaged: new DamagedBlocks(),
       writeLatencies: new DiskLatencies(this.#clock),
       readLatencies: new DiskLatencies(this.#clock),
-      smallPutBytesMax: this.#overrides.smallPutBytesMax ?? SMALL_PUT_BYTES_MAX,
+      smallPutBytesMax: this.#overrides.smallPutBytesMax ?? SMALL_BLOCK_BYTES_MAX,
       smallPuts: smallPutsLine(this.#clock),
       hedging: new HedgePolicy(() => this.#loopDelay.recentMs),
       reporter: new FailureReporter({

@@ -5,7 +5,7 @@
  * and nothing else: its entry goes its way with the others, and the answer is dropped.
  */
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { BatchLine, INDEX_BATCH_ROWS_MAX, KuraError, RPC_TIMEOUT_MS } from '@kura/core'
+import { BatchLine, INDEX_BATCH_ROWS_MAX, KuraError, RPC_TIMEOUT_MS, untilLeft } from '@kura/core'
 import type {
   BlockIndex,
   ErrorDetails,
@@ -16,7 +16,6 @@ import type {
 } from '@kura/proto'
 import { decodeErrorDetails, type RpcClientOf } from '@kura/rpc'
 import { INDEX_CALLS_UNDER_WAY_MAX, INDEX_WAITING_MAX } from './limits.ts'
-import { untilLeft } from './until-left.ts'
 
 export type LocateEntry = MessageInitShape<typeof LocateEntrySchema>
 export type RecordEntry = MessageInitShape<typeof RecordEntrySchema>

@@ -5,9 +5,8 @@
  * calls of everybody else. So a call whose caller has left runs to its end, and its answer is
  * dropped.
  */
-import { toKuraError } from '@kura/core'
+import { toKuraError, untilLeft } from '@kura/core'
 import { LEFT_CALLS_MAX } from './limits.ts'
-import { untilLeft } from './until-left.ts'
 
 export class LeftCalls {
   #count = 0

@@ -1,5 +1,5 @@
 /** Limits of a frontend. Each bounds something that callers or sick disks could otherwise grow. */
-import { CELL_BUCKETS_MAX, KIB, MIB, SMALL_SLAB_PAYLOAD_BYTES } from '@kura/core'
+import { CELL_BUCKETS_MAX, KIB, MIB } from '@kura/core'
 
 /**
  * A client counts as active for so much longer after its last request than a request waits, so that
@@ -19,8 +19,6 @@ export const AVOID_VOLUME_MS = 30_000
 /** The same where a node only had too much to do. */
 export const AVOID_BUSY_VOLUME_MS = 500
 export const AVOIDED_VOLUMES_MAX = 4096
-/** Blocks up to this size are written together with others. */
-export const SMALL_PUT_BYTES_MAX = SMALL_SLAB_PAYLOAD_BYTES
 /**
  * Groups of small puts under way at once: while they are, the next one grows. With two, groups are
  * smaller, for a tenth more processor time. One that takes longer than this does not count, so that
@@ -36,6 +34,11 @@ export const REPLICA_COMMIT_TIMEOUT_MS = 10_000
 export const REPLICA_WRITE_TIMEOUT_MS = 60_000
 /** One copy's time to answer a read before the next one is asked. */
 export const REPLICA_READ_TIMEOUT_MS = 4_000
+/**
+ * A disk's time to answer blocks that are read together. Beyond it each is asked for alone, from
+ * whichever copy is quicker.
+ */
+export const READ_TOGETHER_TIMEOUT_MS = 250
 /** Calls of the block index for one step of one request, and the pause before the second. */
 export const INDEX_CALLS_MAX = 5
 export const INDEX_RETRY_MS = 50

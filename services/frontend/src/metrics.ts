@@ -18,7 +18,7 @@ export type FrontendMetrics = ReturnType<typeof createMetrics>
 
 const DOORS: readonly Door[] = ['block', 'http', 'grpc']
 /** The words of the audit line. */
-const BLOCK_OPERATIONS = ['putBlock', 'getBlock', 'statBlock']
+const BLOCK_OPERATIONS = ['putBlock', 'getBlock', 'statBlock', 'putBlocks', 'getBlocks']
 const OPERATIONS = [...BLOCK_OPERATIONS, 'none']
 const OUTCOMES = [...CODES, 'already-stored', 'not-modified']
 const COPY_OPERATIONS = ['write', 'read']

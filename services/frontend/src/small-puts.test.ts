@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import { afterEach, expect, it } from 'vitest'
 import { KIB, KuraError } from '@kura/core'
 import { SystemClock } from '@kura/runtime'
-import { BlockClient, RECORDS_BYTES_MAX, RECORDS_PER_EXCHANGE_MAX } from '@kura/transport'
+import { BlockClient, EXCHANGE_BLOCKS_BYTES_MAX, BLOCKS_PER_EXCHANGE_MAX } from '@kura/transport'
 import { SMALL_PUT_GROUP_PATIENCE_MS, SMALL_PUT_GROUPS_MAX } from './limits.ts'
 import { FakeZone } from './testing/fake-zone.ts'
 import { hashOf } from './testing/http-caller.ts'
@@ -126,13 +126,13 @@ it('a group has no more records, and no more bytes, than an exchange may', async
   const settings = { KURA_FRONTEND_LARGE_SLABS: '64', KURA_FRONTEND_SMALL_SLABS: '64' }
   const at = await start({ clock: new PatientClock(), settings })
   const held = await holdGroups(at)
-  const blocks = [...blocksOf(RECORDS_PER_EXCHANGE_MAX + 8, 10), ...blocksOf(20, 64 * KIB)]
+  const blocks = [...blocksOf(BLOCKS_PER_EXCHANGE_MAX + 8, 10), ...blocksOf(20, 64 * KIB)]
   const putting = Promise.all(blocks.map((bytes) => put(at, bytes)))
   await held.release()
   for (const answer of await putting) expect(answer).toBeTypeOf('number')
-  expect(Math.max(...groupCounts(at))).toBeLessThanOrEqual(RECORDS_PER_EXCHANGE_MAX)
+  expect(Math.max(...groupCounts(at))).toBeLessThanOrEqual(BLOCKS_PER_EXCHANGE_MAX)
   const largest = Math.max(...at.nodes.flatMap((node) => node.payloadSizesBytes))
-  expect(largest).toBeLessThanOrEqual(RECORDS_BYTES_MAX)
+  expect(largest).toBeLessThanOrEqual(EXCHANGE_BLOCKS_BYTES_MAX)
 })
 
 it('one record that its disk refuses is nobody else’s failure', async () => {

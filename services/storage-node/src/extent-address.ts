@@ -1,7 +1,9 @@
 import { KuraError, parseExtentId, parseVolumeId } from '@kura/core'
 import type { ExtentId, VolumeId } from '@kura/core'
-import type { DiskRequest, ExtentAddress } from '@kura/proto'
+import type { DiskRequest, ExtentAddress as ExtentAddressMessage } from '@kura/proto'
 import type { NodeContext } from './node-context.ts'
+
+type ExtentAddress = Omit<ExtentAddressMessage, '$typeName' | '$unknown'>
 
 export interface ExtentTarget {
   readonly extentId: ExtentId

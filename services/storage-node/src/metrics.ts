@@ -18,7 +18,7 @@ export type NodeMetrics = ReturnType<typeof createMetrics>
 
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 /** The words of the audit line. */
-const OPERATIONS = ['writeRecord', 'writeRecords', 'readRecord']
+const OPERATIONS = ['writeRecord', 'writeRecords', 'readRecord', 'readRecords']
 const GIVEN_UP = 'cancelled'
 
 export function createMetrics(readings: NodeReadings) {
@@ -48,8 +48,8 @@ function addRequests(metrics: Metrics) {
   })
   return {
     /** Of several that came together; the others may be well. */
-    countRefusedRecord(code: string): void {
-      requests.of({ operation: 'writeRecord', code }).inc()
+    countRefusedRecord(operation: 'writeRecord' | 'readRecord', code: string): void {
+      requests.of({ operation, code }).inc()
     },
     observeRequest(request: {
       readonly operation: string

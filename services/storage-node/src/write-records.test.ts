@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { KIB, MIB } from '@kura/core'
 import { NodeDisk } from '@kura/extent'
 import { FaultyDisk, temporaryDirectory, type TemporaryDirectory } from '@kura/testkit'
-import { RECORDS_PER_EXCHANGE_MAX } from '@kura/transport'
+import { BLOCKS_PER_EXCHANGE_MAX } from '@kura/transport'
 import { TestCell } from './testing/test-cell.ts'
 import { TestNode } from './testing/test-node.ts'
 
@@ -65,7 +65,7 @@ test('the largest groups fit into the fewest buffers that a node may have', asyn
   const settings = { KURA_STORAGE_NODE_LARGE_SLABS: '2', KURA_STORAGE_NODE_SMALL_SLABS: '0' }
   const node = await cell.startFresh(1, { settings })
   await node.createExtent(5)
-  const many = blocksOf(Array.from({ length: RECORDS_PER_EXCHANGE_MAX }, () => 32 * KIB))
+  const many = blocksOf(Array.from({ length: BLOCKS_PER_EXCHANGE_MAX }, () => 32 * KIB))
   const large = blocksOf([MIB - 1, 1])
   expect(new Set(await node.writeTogether(many, node.address(5)))).toEqual(new Set(['ok']))
   expect(await node.writeTogether(large, node.address(5))).toEqual(['ok', 'ok'])
@@ -137,7 +137,7 @@ test('a group that is not what it says is refused, and the connection goes on', 
   await node.createExtent(5)
   const to = node.address(5)
   const refusal = { code: 'invalid-argument' }
-  const many = blocksOf(Array.from({ length: RECORDS_PER_EXCHANGE_MAX + 1 }, () => 10))
+  const many = blocksOf(Array.from({ length: BLOCKS_PER_EXCHANGE_MAX + 1 }, () => 10))
   await expect(node.writeTogether(many, to)).rejects.toMatchObject(refusal)
   const two = blocksOf([100, 100])
   await expect(node.writeTogether([randomBytes(MIB), ...two], to)).rejects.toMatchObject(refusal)

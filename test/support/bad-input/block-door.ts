@@ -6,9 +6,11 @@ import {
   field,
   frame,
   get,
+  getBlocks,
   hello,
   helloMessage,
   put,
+  putBlocksMessage,
   putMessage,
   request,
   stat,
@@ -104,6 +106,57 @@ const bodies: readonly BadInputCell[] = [
   },
 ]
 
+/** Blocks that are said to be of these sizes, in front of one. */
+function putTogether(
+  { block }: Attempt,
+  sizesBytes: readonly number[],
+  hash: Uint8Array = hashToBytes(block.hash),
+): Buffer {
+  const { bytes } = block
+  const blocks = sizesBytes.map((sizeBytes) => ({ sizeBytes, hash }))
+  const start = frame(putBlocksMessage(blocks), bytes.length)
+  return Buffer.concat([start, bytes, trailer(bytes, hashToBytes(block.hash))])
+}
+
+const groups: readonly BadInputCell[] = [
+  cell('blocks of more bytes than came', 'invalid-argument', (attempt) =>
+    putTogether(attempt, [attempt.block.bytes.length, 1]),
+  ),
+  cell('blocks of fewer bytes than came', 'invalid-argument', (attempt) =>
+    putTogether(attempt, [1, attempt.block.bytes.length - 2]),
+  ),
+  cell('a block of 4 GiB among others', 'invalid-argument', (attempt) =>
+    putTogether(attempt, [attempt.block.bytes.length - 1, 0xffffffff]),
+  ),
+  cell('a block of 0 bytes among others', 'invalid-argument', (attempt) =>
+    putTogether(attempt, [attempt.block.bytes.length, 0]),
+  ),
+  cell('too many blocks together', 'invalid-argument', (attempt) =>
+    putTogether(attempt, [...new Array<number>(300).fill(1), attempt.block.bytes.length - 300]),
+  ),
+  cell('no blocks together', 'invalid-argument', (attempt) => putTogether(attempt, [])),
+  cell('a malformed hash among blocks', 'invalid-hash', (attempt) =>
+    putTogether(attempt, [attempt.block.bytes.length], Buffer.alloc(31)),
+  ),
+  // Who is left out of the answer puts his block alone, and is told then.
+  cell('a wrong hash among blocks', 'put together', (attempt) =>
+    putTogether(attempt, [attempt.block.bytes.length], hashToBytes(attempt.other.hash)),
+  ),
+  cell('a wrong CRC among blocks', 'put together', (attempt) =>
+    putTogether(attempt, [attempt.block.bytes.length]),
+  ),
+  cell('gets of nothing', 'invalid-argument', () => getBlocks([])),
+  cell('too many gets together', 'invalid-argument', ({ stored }) =>
+    getBlocks(new Array<Uint8Array>(300).fill(hashToBytes(stored.hash))),
+  ),
+  cell('an unknown hash among gets', 'got together', ({ block, stored }) =>
+    getBlocks([hashToBytes(block.hash), hashToBytes(stored.hash)]),
+  ),
+  cell('a malformed hash among gets', 'invalid-hash', ({ block, stored }) =>
+    getBlocks([hashToBytes(stored.hash), hashToBytes(block.hash).subarray(1)]),
+  ),
+]
+
 const requests: readonly BadInputCell[] = [
   cell('a malformed hash', 'invalid-hash', ({ block }) => get(hashToBytes(block.hash).subarray(1))),
   cell('an unknown hash', 'not-found', ({ block }) => stat(hashToBytes(block.hash))),
@@ -197,5 +250,5 @@ const slow: readonly BadInputCell[] = [
 
 export const blockDoor: BadInputDoor = {
   name: 'block',
-  cells: [...bodies, ...requests, ...frames, ...slow],
+  cells: [...bodies, ...groups, ...requests, ...frames, ...slow],
 }

@@ -12,9 +12,12 @@ const OPERATION = {
   putBlock: 11,
   getBlock: 12,
   statBlock: 13,
+  putBlocks: 14,
+  getBlocks: 15,
   writeRecord: 20,
   readRecord: 21,
   writeRecords: 22,
+  readRecords: 23,
 } as const
 const ERROR_FIELD = 1
 const WELCOME_FIELD = 10
@@ -22,9 +25,12 @@ const OUTCOMES = new Map([
   [11, 'put'],
   [12, 'get'],
   [13, 'stat'],
+  [14, 'put together'],
+  [15, 'got together'],
   [20, 'written'],
   [21, 'read'],
   [22, 'written together'],
+  [23, 'read together'],
 ])
 
 /** What a frame says of itself instead of the truth. */
@@ -129,6 +135,29 @@ export function writeRecordsMessage(
 
 export function readRecord(extent: ExtentPlace, hash: Uint8Array): Buffer {
   return frame(request('readRecord', [addressField(extent), field(2, hash)]))
+}
+
+/** Records of the disk of an extent that are read together. */
+export function readRecords(extent: ExtentPlace, hashes: readonly Uint8Array[]): Buffer {
+  const { pocket, diskUuid, volumeId, extentId } = extent
+  const records = hashes.map((hash) => {
+    return field(3, Buffer.concat([field(1, volumeId), field(2, extentId), field(3, hash)]))
+  })
+  return frame(request('readRecords', [field(1, pocket), field(2, diskUuid), ...records]))
+}
+
+/** Blocks that are put together: what each says of its hash and its size. */
+export function putBlocksMessage(
+  blocks: readonly { readonly hash: Uint8Array; readonly sizeBytes: number }[],
+): Buffer {
+  const messages = blocks.map(({ hash, sizeBytes }) => {
+    return field(1, Buffer.concat([field(1, hash), field(2, sizeBytes)]))
+  })
+  return request('putBlocks', messages)
+}
+
+export function getBlocks(hashes: readonly Uint8Array[]): Buffer {
+  return frame(request('getBlocks', hashes.map((hash) => field(1, field(1, hash)))))
 }
 
 export function putMessage(hash: Uint8Array, sizeBytes: number): Buffer {

@@ -16,6 +16,7 @@ import {
   helloMessage,
   put,
   readRecord,
+  readRecords,
   request,
   trailer,
   writeMessage,
@@ -106,6 +107,20 @@ const groups: readonly BadInputCell[] = [
   cell('no records', 'invalid-argument', (attempt) => together(attempt, [])),
   cell('a record whose hash is malformed', 'invalid-hash', (attempt) =>
     together(attempt, [attempt.block.bytes.length], Buffer.alloc(31)),
+  ),
+  cell('reads of nothing', 'invalid-argument', ({ extent }) => readRecords(extent, [])),
+  cell('too many reads together', 'invalid-argument', ({ extent, block }) =>
+    readRecords(extent, new Array<Uint8Array>(200).fill(hashToBytes(block.hash))),
+  ),
+  // Each has its own outcome, and here each is a refusal.
+  cell('an unknown hash among reads', 'read together', ({ extent, block, other }) =>
+    readRecords(extent, [hashToBytes(block.hash), hashToBytes(other.hash)]),
+  ),
+  cell('a malformed hash among reads', 'read together', ({ extent, block }) =>
+    readRecords(extent, [hashToBytes(block.hash).subarray(1)]),
+  ),
+  cell('reads of another disk', 'read together', ({ extent, block }) =>
+    readRecords({ ...extent, diskUuid: NOBODYS_UUID }, [hashToBytes(block.hash)]),
   ),
 ]
 

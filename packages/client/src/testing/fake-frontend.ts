@@ -5,7 +5,13 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { hashFromBytes, KuraError, type BlockHash, type ErrorCode } from '@kura/core'
-import { BlockServer, encodeErrorResponse, type Exchange } from '@kura/transport'
+import type { GetBlocksRequest, PutBlocksRequest } from '@kura/proto'
+import {
+  BlockServer,
+  encodeErrorResponse,
+  SMALL_BLOCK_BYTES_MAX,
+  type Exchange,
+} from '@kura/transport'
 import { systemClock } from '../system.ts'
 
 export type Fault = (
@@ -18,6 +24,10 @@ export class FakeFrontend implements AsyncDisposable {
   fault: Fault = () => undefined
   /** Requests by operation, as they came. */
   readonly seen: string[] = []
+  /** Sizes of the groups that came together. */
+  readonly groupCounts: number[] = []
+  /** Of blocks that come together, these are left out of the answer. */
+  leavesOut: (hash: BlockHash) => boolean = () => false
   /** Bytes of blocks that were uploaded. */
   uploadedBytes = 0
   /** Time that each request takes. */
@@ -82,6 +92,10 @@ export class FakeFrontend implements AsyncDisposable {
     } else if (operation.case === 'statBlock') {
       const { hash, bytes } = this.#find(operation.value.hash)
       await exchange.respond({ outcome: { case: 'statBlock', value: infoOf(hash, bytes) } })
+    } else if (operation.case === 'putBlocks') {
+      await this.#putAll(exchange, operation.value)
+    } else if (operation.case === 'getBlocks') {
+      await this.#getAll(exchange, operation.value, fault === 'wrong-bytes')
     } else {
       await exchange.respond(encodeErrorResponse(new KuraError('unimplemented', 'not here')))
     }
@@ -98,13 +112,54 @@ export class FakeFrontend implements AsyncDisposable {
       hash = hashFromBytes(createHash('sha256').update(bytes).digest())
       this.blocks.set(hash, bytes)
     }
+    const sizeBytes = exchange.payloadSizeBytes
+    return this.#receiptOf({ hash: Buffer.from(hash ?? '', 'hex'), sizeBytes, newlyStored })
+  }
+
+  async #putAll(exchange: Exchange, request: PutBlocksRequest): Promise<void> {
+    this.groupCounts.push(request.blocks.length)
+    const payload = Buffer.alloc(exchange.payloadSizeBytes)
+    await exchange.readPayload(payload)
+    this.uploadedBytes += payload.length
+    let endBytes = 0
+    const receipts = request.blocks.flatMap(({ hash, sizeBytes, plainCrc }) => {
+      const bytes = payload.subarray(endBytes, endBytes + sizeBytes)
+      endBytes += sizeBytes
+      const named = hashFromBytes(hash)
+      const isRight = createHash('sha256').update(bytes).digest('hex') === named
+      if (!isRight || crc32(bytes) !== plainCrc || this.leavesOut(named)) return []
+      const newlyStored = !this.blocks.has(named)
+      this.blocks.set(named, bytes)
+      return [this.#receiptOf({ hash, sizeBytes, newlyStored })]
+    })
+    await exchange.respond({ outcome: { case: 'putBlocks', value: { receipts } } })
+  }
+
+  async #getAll(exchange: Exchange, request: GetBlocksRequest, wrong: boolean): Promise<void> {
+    this.groupCounts.push(request.blocks.length)
+    const found = request.blocks.flatMap(({ hash }) => {
+      const named = hashFromBytes(hash)
+      const bytes = this.blocks.get(named)
+      const isFit = (bytes?.length ?? Infinity) <= SMALL_BLOCK_BYTES_MAX
+      return bytes === undefined || !isFit || this.leavesOut(named) ? [] : [{ hash, bytes }]
+    })
+    const blocks = found.map(({ hash, bytes }) => infoOf(hash, bytes))
+    const sent = Buffer.concat(found.map(({ bytes }) => bytes))
+    if (wrong) sent.fill(1)
+    const payload = sent.length === 0 ? undefined : { bytes: sent, crc: crc32(sent) }
+    await exchange.respond({ outcome: { case: 'getBlocks', value: { blocks } } }, payload)
+  }
+
+  #receiptOf(block: {
+    readonly hash: Uint8Array
+    readonly sizeBytes: number
+    readonly newlyStored: boolean
+  }): object {
     return {
-      hash: Buffer.from(hash ?? '', 'hex'),
-      sizeBytes: exchange.payloadSizeBytes,
+      ...block,
       zone: 'a',
       bucketId: 1n,
       volumeKind: 'replicated-3',
-      newlyStored,
       lastPutMs: 1,
       indexIncarnation: { number: 1, random: '0'.repeat(16) },
       partition: 0,

@@ -131,6 +131,18 @@ export declare type RequestHeader = Message<"kura.v1.RequestHeader"> & {
     case: "statBlock";
   } | {
     /**
+     * @generated from field: kura.v1.PutBlocksRequest put_blocks = 14;
+     */
+    value: PutBlocksRequest;
+    case: "putBlocks";
+  } | {
+    /**
+     * @generated from field: kura.v1.GetBlocksRequest get_blocks = 15;
+     */
+    value: GetBlocksRequest;
+    case: "getBlocks";
+  } | {
+    /**
      * Internal listener of a storage node.
      *
      * @generated from field: kura.v1.WriteRecordRequest write_record = 20;
@@ -149,6 +161,12 @@ export declare type RequestHeader = Message<"kura.v1.RequestHeader"> & {
      */
     value: WriteRecordsRequest;
     case: "writeRecords";
+  } | {
+    /**
+     * @generated from field: kura.v1.ReadRecordsRequest read_records = 23;
+     */
+    value: ReadRecordsRequest;
+    case: "readRecords";
   } | { case: undefined; value?: undefined };
 };
 
@@ -197,6 +215,18 @@ export declare type ResponseHeader = Message<"kura.v1.ResponseHeader"> & {
     case: "statBlock";
   } | {
     /**
+     * @generated from field: kura.v1.PutBlocksResponse put_blocks = 14;
+     */
+    value: PutBlocksResponse;
+    case: "putBlocks";
+  } | {
+    /**
+     * @generated from field: kura.v1.GetBlocksResponse get_blocks = 15;
+     */
+    value: GetBlocksResponse;
+    case: "getBlocks";
+  } | {
+    /**
      * @generated from field: kura.v1.WriteRecordResponse write_record = 20;
      */
     value: WriteRecordResponse;
@@ -213,6 +243,12 @@ export declare type ResponseHeader = Message<"kura.v1.ResponseHeader"> & {
      */
     value: WriteRecordsResponse;
     case: "writeRecords";
+  } | {
+    /**
+     * @generated from field: kura.v1.ReadRecordsResponse read_records = 23;
+     */
+    value: ReadRecordsResponse;
+    case: "readRecords";
   } | {
     /**
      * Sent before the body is read: the sender may go on (100-continue of this transport).
@@ -305,6 +341,147 @@ export declare type StatBlockRequest = Message<"kura.v1.StatBlockRequest"> & {
  * Use `create(StatBlockRequestSchema)` to create a new message.
  */
 export declare const StatBlockRequestSchema: GenMessage<StatBlockRequest>;
+
+/**
+ * Puts small blocks of one client together. The payload is the blocks, one behind the other without
+ * gaps; its trailer commits all of them and carries no hash.
+ *
+ * @generated from message kura.v1.PutBlocksRequest
+ */
+export declare type PutBlocksRequest = Message<"kura.v1.PutBlocksRequest"> & {
+  /**
+   * 1 to 32 blocks, each of 1 byte to 64 KiB, of 1 MiB in all.
+   *
+   * @generated from field: repeated kura.v1.BlockToPut blocks = 1;
+   */
+  blocks: BlockToPut[];
+};
+
+/**
+ * Describes the message kura.v1.PutBlocksRequest.
+ * Use `create(PutBlocksRequestSchema)` to create a new message.
+ */
+export declare const PutBlocksRequestSchema: GenMessage<PutBlocksRequest>;
+
+/**
+ * @generated from message kura.v1.BlockToPut
+ */
+export declare type BlockToPut = Message<"kura.v1.BlockToPut"> & {
+  /**
+   * SHA-256, 32 bytes.
+   *
+   * @generated from field: bytes hash = 1;
+   */
+  hash: Uint8Array;
+
+  /**
+   * @generated from field: uint32 size_bytes = 2;
+   */
+  sizeBytes: number;
+
+  /**
+   * CRC-32 of the block; each disk checks it immediately before it writes.
+   *
+   * @generated from field: fixed32 plain_crc = 3;
+   */
+  plainCrc: number;
+
+  /**
+   * Of the put, for the audit log; at most its first 64 characters.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message kura.v1.BlockToPut.
+ * Use `create(BlockToPutSchema)` to create a new message.
+ */
+export declare const BlockToPutSchema: GenMessage<BlockToPut>;
+
+/**
+ * Those that are put, in any order. What is missing is to be put alone, which tells what is wrong.
+ *
+ * @generated from message kura.v1.PutBlocksResponse
+ */
+export declare type PutBlocksResponse = Message<"kura.v1.PutBlocksResponse"> & {
+  /**
+   * @generated from field: repeated kura.v1.PutReceipt receipts = 1;
+   */
+  receipts: PutReceipt[];
+};
+
+/**
+ * Describes the message kura.v1.PutBlocksResponse.
+ * Use `create(PutBlocksResponseSchema)` to create a new message.
+ */
+export declare const PutBlocksResponseSchema: GenMessage<PutBlocksResponse>;
+
+/**
+ * Gets blocks together, where the caller expects small ones.
+ *
+ * @generated from message kura.v1.GetBlocksRequest
+ */
+export declare type GetBlocksRequest = Message<"kura.v1.GetBlocksRequest"> & {
+  /**
+   * 1 to 32 blocks.
+   *
+   * @generated from field: repeated kura.v1.BlockToGet blocks = 1;
+   */
+  blocks: BlockToGet[];
+};
+
+/**
+ * Describes the message kura.v1.GetBlocksRequest.
+ * Use `create(GetBlocksRequestSchema)` to create a new message.
+ */
+export declare const GetBlocksRequestSchema: GenMessage<GetBlocksRequest>;
+
+/**
+ * @generated from message kura.v1.BlockToGet
+ */
+export declare type BlockToGet = Message<"kura.v1.BlockToGet"> & {
+  /**
+   * SHA-256, 32 bytes.
+   *
+   * @generated from field: bytes hash = 1;
+   */
+  hash: Uint8Array;
+
+  /**
+   * Of the get, for the audit log; at most its first 64 characters.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message kura.v1.BlockToGet.
+ * Use `create(BlockToGetSchema)` to create a new message.
+ */
+export declare const BlockToGetSchema: GenMessage<BlockToGet>;
+
+/**
+ * The payload is the blocks in the order of this answer, one behind the other without gaps. What is
+ * missing, because it is larger than 64 KiB or because anything is the matter with it, is to be
+ * asked for alone, which tells what is wrong.
+ *
+ * @generated from message kura.v1.GetBlocksResponse
+ */
+export declare type GetBlocksResponse = Message<"kura.v1.GetBlocksResponse"> & {
+  /**
+   * @generated from field: repeated kura.v1.BlockInfo blocks = 1;
+   */
+  blocks: BlockInfo[];
+};
+
+/**
+ * Describes the message kura.v1.GetBlocksResponse.
+ * Use `create(GetBlocksResponseSchema)` to create a new message.
+ */
+export declare const GetBlocksResponseSchema: GenMessage<GetBlocksResponse>;
 
 /**
  * Where a request is meant to go; the node refuses what does not match its disk.
@@ -527,6 +704,111 @@ export declare type ReadRecordRequest = Message<"kura.v1.ReadRecordRequest"> & {
  * Use `create(ReadRecordRequestSchema)` to create a new message.
  */
 export declare const ReadRecordRequestSchema: GenMessage<ReadRecordRequest>;
+
+/**
+ * Reads small records of one disk together.
+ *
+ * @generated from message kura.v1.ReadRecordsRequest
+ */
+export declare type ReadRecordsRequest = Message<"kura.v1.ReadRecordsRequest"> & {
+  /**
+   * @generated from field: string pocket = 1;
+   */
+  pocket: string;
+
+  /**
+   * @generated from field: string disk_uuid = 2;
+   */
+  diskUuid: string;
+
+  /**
+   * 1 to 32 records, of 1 MiB in all.
+   *
+   * @generated from field: repeated kura.v1.RecordToRead records = 3;
+   */
+  records: RecordToRead[];
+};
+
+/**
+ * Describes the message kura.v1.ReadRecordsRequest.
+ * Use `create(ReadRecordsRequestSchema)` to create a new message.
+ */
+export declare const ReadRecordsRequestSchema: GenMessage<ReadRecordsRequest>;
+
+/**
+ * @generated from message kura.v1.RecordToRead
+ */
+export declare type RecordToRead = Message<"kura.v1.RecordToRead"> & {
+  /**
+   * @generated from field: uint64 volume_id = 1;
+   */
+  volumeId: bigint;
+
+  /**
+   * @generated from field: uint64 extent_id = 2;
+   */
+  extentId: bigint;
+
+  /**
+   * @generated from field: bytes hash = 3;
+   */
+  hash: Uint8Array;
+};
+
+/**
+ * Describes the message kura.v1.RecordToRead.
+ * Use `create(RecordToReadSchema)` to create a new message.
+ */
+export declare const RecordToReadSchema: GenMessage<RecordToRead>;
+
+/**
+ * The payload is the blocks of the records that were read, in the order of the request, one behind
+ * the other without gaps.
+ *
+ * @generated from message kura.v1.ReadRecordsResponse
+ */
+export declare type ReadRecordsResponse = Message<"kura.v1.ReadRecordsResponse"> & {
+  /**
+   * In the order of the request.
+   *
+   * @generated from field: repeated kura.v1.ReadOutcome outcomes = 1;
+   */
+  outcomes: ReadOutcome[];
+};
+
+/**
+ * Describes the message kura.v1.ReadRecordsResponse.
+ * Use `create(ReadRecordsResponseSchema)` to create a new message.
+ */
+export declare const ReadRecordsResponseSchema: GenMessage<ReadRecordsResponse>;
+
+/**
+ * @generated from message kura.v1.ReadOutcome
+ */
+export declare type ReadOutcome = Message<"kura.v1.ReadOutcome"> & {
+  /**
+   * @generated from oneof kura.v1.ReadOutcome.outcome
+   */
+  outcome: {
+    /**
+     * @generated from field: kura.v1.ReadRecordResponse read = 1;
+     */
+    value: ReadRecordResponse;
+    case: "read";
+  } | {
+    /**
+     * @generated from field: kura.v1.ErrorDetails error = 2;
+     */
+    value: ErrorDetails;
+    case: "error";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kura.v1.ReadOutcome.
+ * Use `create(ReadOutcomeSchema)` to create a new message.
+ */
+export declare const ReadOutcomeSchema: GenMessage<ReadOutcome>;
 
 /**
  * @generated from message kura.v1.ReadRecordResponse

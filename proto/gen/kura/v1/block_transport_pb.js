@@ -10,7 +10,7 @@ import { file_kura_v1_common } from "./common_pb.js";
  * Describes the file kura/v1/block_transport.proto.
  */
 export const file_kura_v1_block_transport = /*@__PURE__*/
-  fileDesc("Ch1rdXJhL3YxL2Jsb2NrX3RyYW5zcG9ydC5wcm90bxIHa3VyYS52MSJiCgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEg4KBnBvY2tldBgCIAEoCRIMCgR6b25lGAMgASgJEgwKBHJvbGUYBCABKAkSEwoLY2xpZW50X25hbWUYBSABKAkiQQoHV2VsY29tZRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEg4KBnBvY2tldBgCIAEoCRIMCgR6b25lGAMgASgJIpMDCg1SZXF1ZXN0SGVhZGVyEhIKCnJlcXVlc3RfaWQYASABKAkSEgoKdGltZW91dF9tcxgCIAEoDRIfCgVoZWxsbxgKIAEoCzIOLmt1cmEudjEuSGVsbG9IABItCglwdXRfYmxvY2sYCyABKAsyGC5rdXJhLnYxLlB1dEJsb2NrUmVxdWVzdEgAEi0KCWdldF9ibG9jaxgMIAEoCzIYLmt1cmEudjEuR2V0QmxvY2tSZXF1ZXN0SAASLwoKc3RhdF9ibG9jaxgNIAEoCzIZLmt1cmEudjEuU3RhdEJsb2NrUmVxdWVzdEgAEjMKDHdyaXRlX3JlY29yZBgUIAEoCzIbLmt1cmEudjEuV3JpdGVSZWNvcmRSZXF1ZXN0SAASMQoLcmVhZF9yZWNvcmQYFSABKAsyGi5rdXJhLnYxLlJlYWRSZWNvcmRSZXF1ZXN0SAASNQoNd3JpdGVfcmVjb3JkcxgWIAEoCzIcLmt1cmEudjEuV3JpdGVSZWNvcmRzUmVxdWVzdEgAQgsKCW9wZXJhdGlvbiK3AwoOUmVzcG9uc2VIZWFkZXISJgoFZXJyb3IYASABKAsyFS5rdXJhLnYxLkVycm9yRGV0YWlsc0gAEiMKB3dlbGNvbWUYCiABKAsyEC5rdXJhLnYxLldlbGNvbWVIABIoCglwdXRfYmxvY2sYCyABKAsyEy5rdXJhLnYxLlB1dFJlY2VpcHRIABInCglnZXRfYmxvY2sYDCABKAsyEi5rdXJhLnYxLkJsb2NrSW5mb0gAEigKCnN0YXRfYmxvY2sYDSABKAsyEi5rdXJhLnYxLkJsb2NrSW5mb0gAEjQKDHdyaXRlX3JlY29yZBgUIAEoCzIcLmt1cmEudjEuV3JpdGVSZWNvcmRSZXNwb25zZUgAEjIKC3JlYWRfcmVjb3JkGBUgASgLMhsua3VyYS52MS5SZWFkUmVjb3JkUmVzcG9uc2VIABI2Cg13cml0ZV9yZWNvcmRzGBYgASgLMh0ua3VyYS52MS5Xcml0ZVJlY29yZHNSZXNwb25zZUgAEi4KDWNvbnRpbnVlX2JvZHkYHiABKAsyFS5rdXJhLnYxLkNvbnRpbnVlQm9keUgAQgkKB291dGNvbWUiDgoMQ29udGludWVCb2R5IkwKD1B1dEJsb2NrUmVxdWVzdBIMCgRoYXNoGAEgASgMEhIKCnNpemVfYnl0ZXMYAiABKA0SFwoPZXhwZWN0X2NvbnRpbnVlGAMgASgIIh8KD0dldEJsb2NrUmVxdWVzdBIMCgRoYXNoGAEgASgMIiAKEFN0YXRCbG9ja1JlcXVlc3QSDAoEaGFzaBgBIAEoDCJYCg1FeHRlbnRBZGRyZXNzEg4KBnBvY2tldBgBIAEoCRIRCglkaXNrX3V1aWQYAiABKAkSEQoJdm9sdW1lX2lkGAMgASgEEhEKCWV4dGVudF9pZBgEIAEoBCJkChJXcml0ZVJlY29yZFJlcXVlc3QSJwoHYWRkcmVzcxgBIAEoCzIWLmt1cmEudjEuRXh0ZW50QWRkcmVzcxISCgpzaXplX2J5dGVzGAIgASgNEhEKCXB1dF9hdF9tcxgDIAEoASIrChNXcml0ZVJlY29yZFJlc3BvbnNlEhQKDG9mZnNldF9ieXRlcxgBIAEoBCJnChNXcml0ZVJlY29yZHNSZXF1ZXN0EicKB2FkZHJlc3MYASABKAsyFi5rdXJhLnYxLkV4dGVudEFkZHJlc3MSJwoHcmVjb3JkcxgCIAMoCzIWLmt1cmEudjEuUmVjb3JkVG9Xcml0ZSJrCg1SZWNvcmRUb1dyaXRlEhIKCnNpemVfYnl0ZXMYASABKA0SEQoJcHV0X2F0X21zGAIgASgBEgwKBGhhc2gYAyABKAwSEQoJcGxhaW5fY3JjGAQgASgHEhIKCnJlcXVlc3RfaWQYBSABKAkiPwoUV3JpdGVSZWNvcmRzUmVzcG9uc2USJwoIb3V0Y29tZXMYASADKAsyFS5rdXJhLnYxLldyaXRlT3V0Y29tZSJyCgxXcml0ZU91dGNvbWUSLwoHd3JpdHRlbhgBIAEoCzIcLmt1cmEudjEuV3JpdGVSZWNvcmRSZXNwb25zZUgAEiYKBWVycm9yGAIgASgLMhUua3VyYS52MS5FcnJvckRldGFpbHNIAEIJCgdvdXRjb21lIl8KEVJlYWRSZWNvcmRSZXF1ZXN0EicKB2FkZHJlc3MYASABKAsyFi5rdXJhLnYxLkV4dGVudEFkZHJlc3MSDAoEaGFzaBgCIAEoDBITCgtmcm9tX21lZGl1bRgDIAEoCCJOChJSZWFkUmVjb3JkUmVzcG9uc2USEgoKc2l6ZV9ieXRlcxgBIAEoDRIRCglwbGFpbl9jcmMYAiABKAcSEQoJcHV0X2F0X21zGAMgASgBYgZwcm90bzM", [file_kura_v1_block_store, file_kura_v1_common]);
+  fileDesc("Ch1rdXJhL3YxL2Jsb2NrX3RyYW5zcG9ydC5wcm90bxIHa3VyYS52MSJiCgVIZWxsbxIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEg4KBnBvY2tldBgCIAEoCRIMCgR6b25lGAMgASgJEgwKBHJvbGUYBCABKAkSEwoLY2xpZW50X25hbWUYBSABKAkiQQoHV2VsY29tZRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEg4KBnBvY2tldBgCIAEoCRIMCgR6b25lGAMgASgJIqoECg1SZXF1ZXN0SGVhZGVyEhIKCnJlcXVlc3RfaWQYASABKAkSEgoKdGltZW91dF9tcxgCIAEoDRIfCgVoZWxsbxgKIAEoCzIOLmt1cmEudjEuSGVsbG9IABItCglwdXRfYmxvY2sYCyABKAsyGC5rdXJhLnYxLlB1dEJsb2NrUmVxdWVzdEgAEi0KCWdldF9ibG9jaxgMIAEoCzIYLmt1cmEudjEuR2V0QmxvY2tSZXF1ZXN0SAASLwoKc3RhdF9ibG9jaxgNIAEoCzIZLmt1cmEudjEuU3RhdEJsb2NrUmVxdWVzdEgAEi8KCnB1dF9ibG9ja3MYDiABKAsyGS5rdXJhLnYxLlB1dEJsb2Nrc1JlcXVlc3RIABIvCgpnZXRfYmxvY2tzGA8gASgLMhkua3VyYS52MS5HZXRCbG9ja3NSZXF1ZXN0SAASMwoMd3JpdGVfcmVjb3JkGBQgASgLMhsua3VyYS52MS5Xcml0ZVJlY29yZFJlcXVlc3RIABIxCgtyZWFkX3JlY29yZBgVIAEoCzIaLmt1cmEudjEuUmVhZFJlY29yZFJlcXVlc3RIABI1Cg13cml0ZV9yZWNvcmRzGBYgASgLMhwua3VyYS52MS5Xcml0ZVJlY29yZHNSZXF1ZXN0SAASMwoMcmVhZF9yZWNvcmRzGBcgASgLMhsua3VyYS52MS5SZWFkUmVjb3Jkc1JlcXVlc3RIAEILCglvcGVyYXRpb24i0QQKDlJlc3BvbnNlSGVhZGVyEiYKBWVycm9yGAEgASgLMhUua3VyYS52MS5FcnJvckRldGFpbHNIABIjCgd3ZWxjb21lGAogASgLMhAua3VyYS52MS5XZWxjb21lSAASKAoJcHV0X2Jsb2NrGAsgASgLMhMua3VyYS52MS5QdXRSZWNlaXB0SAASJwoJZ2V0X2Jsb2NrGAwgASgLMhIua3VyYS52MS5CbG9ja0luZm9IABIoCgpzdGF0X2Jsb2NrGA0gASgLMhIua3VyYS52MS5CbG9ja0luZm9IABIwCgpwdXRfYmxvY2tzGA4gASgLMhoua3VyYS52MS5QdXRCbG9ja3NSZXNwb25zZUgAEjAKCmdldF9ibG9ja3MYDyABKAsyGi5rdXJhLnYxLkdldEJsb2Nrc1Jlc3BvbnNlSAASNAoMd3JpdGVfcmVjb3JkGBQgASgLMhwua3VyYS52MS5Xcml0ZVJlY29yZFJlc3BvbnNlSAASMgoLcmVhZF9yZWNvcmQYFSABKAsyGy5rdXJhLnYxLlJlYWRSZWNvcmRSZXNwb25zZUgAEjYKDXdyaXRlX3JlY29yZHMYFiABKAsyHS5rdXJhLnYxLldyaXRlUmVjb3Jkc1Jlc3BvbnNlSAASNAoMcmVhZF9yZWNvcmRzGBcgASgLMhwua3VyYS52MS5SZWFkUmVjb3Jkc1Jlc3BvbnNlSAASLgoNY29udGludWVfYm9keRgeIAEoCzIVLmt1cmEudjEuQ29udGludWVCb2R5SABCCQoHb3V0Y29tZSIOCgxDb250aW51ZUJvZHkiTAoPUHV0QmxvY2tSZXF1ZXN0EgwKBGhhc2gYASABKAwSEgoKc2l6ZV9ieXRlcxgCIAEoDRIXCg9leHBlY3RfY29udGludWUYAyABKAgiHwoPR2V0QmxvY2tSZXF1ZXN0EgwKBGhhc2gYASABKAwiIAoQU3RhdEJsb2NrUmVxdWVzdBIMCgRoYXNoGAEgASgMIjcKEFB1dEJsb2Nrc1JlcXVlc3QSIwoGYmxvY2tzGAEgAygLMhMua3VyYS52MS5CbG9ja1RvUHV0IlUKCkJsb2NrVG9QdXQSDAoEaGFzaBgBIAEoDBISCgpzaXplX2J5dGVzGAIgASgNEhEKCXBsYWluX2NyYxgDIAEoBxISCgpyZXF1ZXN0X2lkGAQgASgJIjoKEVB1dEJsb2Nrc1Jlc3BvbnNlEiUKCHJlY2VpcHRzGAEgAygLMhMua3VyYS52MS5QdXRSZWNlaXB0IjcKEEdldEJsb2Nrc1JlcXVlc3QSIwoGYmxvY2tzGAEgAygLMhMua3VyYS52MS5CbG9ja1RvR2V0Ii4KCkJsb2NrVG9HZXQSDAoEaGFzaBgBIAEoDBISCgpyZXF1ZXN0X2lkGAIgASgJIjcKEUdldEJsb2Nrc1Jlc3BvbnNlEiIKBmJsb2NrcxgBIAMoCzISLmt1cmEudjEuQmxvY2tJbmZvIlgKDUV4dGVudEFkZHJlc3MSDgoGcG9ja2V0GAEgASgJEhEKCWRpc2tfdXVpZBgCIAEoCRIRCgl2b2x1bWVfaWQYAyABKAQSEQoJZXh0ZW50X2lkGAQgASgEImQKEldyaXRlUmVjb3JkUmVxdWVzdBInCgdhZGRyZXNzGAEgASgLMhYua3VyYS52MS5FeHRlbnRBZGRyZXNzEhIKCnNpemVfYnl0ZXMYAiABKA0SEQoJcHV0X2F0X21zGAMgASgBIisKE1dyaXRlUmVjb3JkUmVzcG9uc2USFAoMb2Zmc2V0X2J5dGVzGAEgASgEImcKE1dyaXRlUmVjb3Jkc1JlcXVlc3QSJwoHYWRkcmVzcxgBIAEoCzIWLmt1cmEudjEuRXh0ZW50QWRkcmVzcxInCgdyZWNvcmRzGAIgAygLMhYua3VyYS52MS5SZWNvcmRUb1dyaXRlImsKDVJlY29yZFRvV3JpdGUSEgoKc2l6ZV9ieXRlcxgBIAEoDRIRCglwdXRfYXRfbXMYAiABKAESDAoEaGFzaBgDIAEoDBIRCglwbGFpbl9jcmMYBCABKAcSEgoKcmVxdWVzdF9pZBgFIAEoCSI/ChRXcml0ZVJlY29yZHNSZXNwb25zZRInCghvdXRjb21lcxgBIAMoCzIVLmt1cmEudjEuV3JpdGVPdXRjb21lInIKDFdyaXRlT3V0Y29tZRIvCgd3cml0dGVuGAEgASgLMhwua3VyYS52MS5Xcml0ZVJlY29yZFJlc3BvbnNlSAASJgoFZXJyb3IYAiABKAsyFS5rdXJhLnYxLkVycm9yRGV0YWlsc0gAQgkKB291dGNvbWUiXwoRUmVhZFJlY29yZFJlcXVlc3QSJwoHYWRkcmVzcxgBIAEoCzIWLmt1cmEudjEuRXh0ZW50QWRkcmVzcxIMCgRoYXNoGAIgASgMEhMKC2Zyb21fbWVkaXVtGAMgASgIIl8KElJlYWRSZWNvcmRzUmVxdWVzdBIOCgZwb2NrZXQYASABKAkSEQoJZGlza191dWlkGAIgASgJEiYKB3JlY29yZHMYAyADKAsyFS5rdXJhLnYxLlJlY29yZFRvUmVhZCJCCgxSZWNvcmRUb1JlYWQSEQoJdm9sdW1lX2lkGAEgASgEEhEKCWV4dGVudF9pZBgCIAEoBBIMCgRoYXNoGAMgASgMIj0KE1JlYWRSZWNvcmRzUmVzcG9uc2USJgoIb3V0Y29tZXMYASADKAsyFC5rdXJhLnYxLlJlYWRPdXRjb21lIm0KC1JlYWRPdXRjb21lEisKBHJlYWQYASABKAsyGy5rdXJhLnYxLlJlYWRSZWNvcmRSZXNwb25zZUgAEiYKBWVycm9yGAIgASgLMhUua3VyYS52MS5FcnJvckRldGFpbHNIAEIJCgdvdXRjb21lIk4KElJlYWRSZWNvcmRSZXNwb25zZRISCgpzaXplX2J5dGVzGAEgASgNEhEKCXBsYWluX2NyYxgCIAEoBxIRCglwdXRfYXRfbXMYAyABKAFiBnByb3RvMw", [file_kura_v1_block_store, file_kura_v1_common]);
 
 /**
  * Describes the message kura.v1.Hello.
@@ -69,65 +69,135 @@ export const StatBlockRequestSchema = /*@__PURE__*/
   messageDesc(file_kura_v1_block_transport, 7);
 
 /**
+ * Describes the message kura.v1.PutBlocksRequest.
+ * Use `create(PutBlocksRequestSchema)` to create a new message.
+ */
+export const PutBlocksRequestSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_transport, 8);
+
+/**
+ * Describes the message kura.v1.BlockToPut.
+ * Use `create(BlockToPutSchema)` to create a new message.
+ */
+export const BlockToPutSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_transport, 9);
+
+/**
+ * Describes the message kura.v1.PutBlocksResponse.
+ * Use `create(PutBlocksResponseSchema)` to create a new message.
+ */
+export const PutBlocksResponseSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_transport, 10);
+
+/**
+ * Describes the message kura.v1.GetBlocksRequest.
+ * Use `create(GetBlocksRequestSchema)` to create a new message.
+ */
+export const GetBlocksRequestSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_transport, 11);
+
+/**
+ * Describes the message kura.v1.BlockToGet.
+ * Use `create(BlockToGetSchema)` to create a new message.
+ */
+export const BlockToGetSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_transport, 12);
+
+/**
+ * Describes the message kura.v1.GetBlocksResponse.
+ * Use `create(GetBlocksResponseSchema)` to create a new message.
+ */
+export const GetBlocksResponseSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_transport, 13);
+
+/**
  * Describes the message kura.v1.ExtentAddress.
  * Use `create(ExtentAddressSchema)` to create a new message.
  */
 export const ExtentAddressSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 8);
+  messageDesc(file_kura_v1_block_transport, 14);
 
 /**
  * Describes the message kura.v1.WriteRecordRequest.
  * Use `create(WriteRecordRequestSchema)` to create a new message.
  */
 export const WriteRecordRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 9);
+  messageDesc(file_kura_v1_block_transport, 15);
 
 /**
  * Describes the message kura.v1.WriteRecordResponse.
  * Use `create(WriteRecordResponseSchema)` to create a new message.
  */
 export const WriteRecordResponseSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 10);
+  messageDesc(file_kura_v1_block_transport, 16);
 
 /**
  * Describes the message kura.v1.WriteRecordsRequest.
  * Use `create(WriteRecordsRequestSchema)` to create a new message.
  */
 export const WriteRecordsRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 11);
+  messageDesc(file_kura_v1_block_transport, 17);
 
 /**
  * Describes the message kura.v1.RecordToWrite.
  * Use `create(RecordToWriteSchema)` to create a new message.
  */
 export const RecordToWriteSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 12);
+  messageDesc(file_kura_v1_block_transport, 18);
 
 /**
  * Describes the message kura.v1.WriteRecordsResponse.
  * Use `create(WriteRecordsResponseSchema)` to create a new message.
  */
 export const WriteRecordsResponseSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 13);
+  messageDesc(file_kura_v1_block_transport, 19);
 
 /**
  * Describes the message kura.v1.WriteOutcome.
  * Use `create(WriteOutcomeSchema)` to create a new message.
  */
 export const WriteOutcomeSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 14);
+  messageDesc(file_kura_v1_block_transport, 20);
 
 /**
  * Describes the message kura.v1.ReadRecordRequest.
  * Use `create(ReadRecordRequestSchema)` to create a new message.
  */
 export const ReadRecordRequestSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 15);
+  messageDesc(file_kura_v1_block_transport, 21);
+
+/**
+ * Describes the message kura.v1.ReadRecordsRequest.
+ * Use `create(ReadRecordsRequestSchema)` to create a new message.
+ */
+export const ReadRecordsRequestSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_transport, 22);
+
+/**
+ * Describes the message kura.v1.RecordToRead.
+ * Use `create(RecordToReadSchema)` to create a new message.
+ */
+export const RecordToReadSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_transport, 23);
+
+/**
+ * Describes the message kura.v1.ReadRecordsResponse.
+ * Use `create(ReadRecordsResponseSchema)` to create a new message.
+ */
+export const ReadRecordsResponseSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_transport, 24);
+
+/**
+ * Describes the message kura.v1.ReadOutcome.
+ * Use `create(ReadOutcomeSchema)` to create a new message.
+ */
+export const ReadOutcomeSchema = /*@__PURE__*/
+  messageDesc(file_kura_v1_block_transport, 25);
 
 /**
  * Describes the message kura.v1.ReadRecordResponse.
  * Use `create(ReadRecordResponseSchema)` to create a new message.
  */
 export const ReadRecordResponseSchema = /*@__PURE__*/
-  messageDesc(file_kura_v1_block_transport, 16);
+  messageDesc(file_kura_v1_block_transport, 26);
 

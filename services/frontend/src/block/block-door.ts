@@ -2,14 +2,15 @@
  * The application door for the client library: the block transport. A put's SHA-256 is verified
  * here, and its CRC by each disk before it writes; a get's CRC here, and its SHA-256 by the client.
  */
-import { hashFromBytes, hashToBytes, KuraError, type BlockHash } from '@kura/core'
+import { hashFromBytes, KuraError, type BlockHash } from '@kura/core'
 import type { GetBlockRequest, PutBlockRequest, StatBlockRequest } from '@kura/proto'
 import type { Exchange } from '@kura/transport'
 import { clientKeyOf } from '../admission/client-key.ts'
 import { audited, type AuditLine } from '../audit.ts'
 import type { FrontendContext } from '../frontend-context.ts'
 import { getBlock, putBlock, statBlock } from '../handlers/index.ts'
-import type { LocatedBlock } from '../steps/locate-block.ts'
+import { answerGets, answerPuts } from './answer-together.ts'
+import { describe, type Answering } from './answering.ts'
 
 /** Answers one exchange of a client. */
 export async function handleExchange(frontend: FrontendContext, exchange: Exchange): Promise<void> {
@@ -29,21 +30,19 @@ export async function handleExchange(frontend: FrontendContext, exchange: Exchan
         return await answerGet({ frontend, exchange, line, request: operation.value })
       case 'statBlock':
         return await answerStat({ frontend, exchange, line, request: operation.value })
+      case 'putBlocks':
+        return await answerPuts({ frontend, exchange, line, request: operation.value })
+      case 'getBlocks':
+        return await answerGets({ frontend, exchange, line, request: operation.value })
       case 'hello':
       case 'writeRecord':
       case 'writeRecords':
       case 'readRecord':
+      case 'readRecords':
       case undefined:
         throw new KuraError('protocol-violation', 'not an operation of this listener')
     }
   })
-}
-
-interface Answering<Request> {
-  readonly frontend: FrontendContext
-  readonly exchange: Exchange
-  readonly line: AuditLine
-  readonly request: Request
 }
 
 async function answerPut(answering: Answering<PutBlockRequest>): Promise<void> {
@@ -106,12 +105,6 @@ function parseHash(answering: Answering<{ readonly hash: Uint8Array }>): BlockHa
   const hash = hashFromBytes(answering.request.hash)
   answering.line.blockHash = hash
   return hash
-}
-
-function describe(located: LocatedBlock) {
-  const { sizeBytes, plainCrc, lastPutMs } = located
-  const hash = hashToBytes(located.hash)
-  return { hash, sizeBytes, plainCrc, lastPutMs, bucketId: BigInt(located.bucketId) }
 }
 
 function newRequestId(frontend: FrontendContext): string {

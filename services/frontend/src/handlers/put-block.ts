@@ -20,6 +20,11 @@ import { writeTogether } from '../steps/write-together.ts'
  */
 export async function putBlock(frontend: FrontendContext, call: PutCall): Promise<Receipt> {
   using put = await admit(frontend, call) //                   a buffer, or `overloaded`
+  return await putAdmitted(put)
+}
+
+/** The same for a put that has its buffer. */
+export async function putAdmitted(put: Put): Promise<Receipt> {
   mark('put.admitted', { hash: put.knownHash })
   const existing = await findExisting(put) //                  durable: the refreshed row
   if (existing !== undefined) return acknowledge(put, existing)

@@ -38,11 +38,14 @@ export class Put {
     readonly frontend: FrontendContext
     readonly call: PutCall
     readonly slab: Slab
+    /** Where the block lies in the slab; its start by default. */
+    readonly offsetBytes?: number
   }) {
     this.frontend = options.frontend
     this.call = options.call
     this.#slab = options.slab
-    this.bytes = options.slab.payload.subarray(0, options.call.sizeBytes)
+    const { slab, call, offsetBytes = 0 } = options
+    this.bytes = slab.payload.subarray(offsetBytes, offsetBytes + call.sizeBytes)
   }
 
   /** Undefined until the whole body has come and has the hash it should have. */

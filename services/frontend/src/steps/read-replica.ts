@@ -34,7 +34,10 @@ export async function readReplica(
     frontend.hedging.add(read.located.sizeBytes, durationMs)
     frontend.metrics.copySeconds.read.observe(durationMs / 1000)
   } catch (error) {
-    if (!attempt.signal.aborted) noteFailure(frontend, read, { ...attempt, error })
+    if (!attempt.signal.aborted) {
+      const { extent } = attempt
+      noteReadFailure(frontend, { ...read, extent, error, requestId: read.call.requestId })
+    }
     throw error
   }
 }
@@ -95,15 +98,16 @@ function damaged(message: string): KuraError {
   return new KuraError('record-damaged', message)
 }
 
-function noteFailure(
+/** A copy that could not be read: this frontend likes its disk less, and tells who can mend it. */
+export function noteReadFailure(
   frontend: FrontendContext,
-  read: ReplicaRead,
-  failure: {
+  failure: Omit<ReplicaRead, 'call'> & {
     readonly extent: MapExtent
     readonly error: unknown
+    readonly requestId: string
   },
 ): void {
-  const { extent } = failure
+  const { extent, located, placement, requestId } = failure
   const error = toKuraError(failure.error, 'unavailable')
   const { code } = error
   assert(extent.extentId > 0, 'a copy has an extent id')
@@ -112,15 +116,15 @@ function noteFailure(
   if (code === 'overloaded') return
   frontend.readLatencies.addFailure(extent.diskUuid)
   if (code === 'record-damaged' || code === 'record-unknown') {
-    frontend.damaged.add(read.located.hash, read.located.bucketId)
+    frontend.damaged.add(located.hash, located.bucketId)
   }
   frontend.reporter.report({
-    volume: read.placement.volume,
+    volume: placement.volume,
     extentId: extent.extentId,
     diskUuid: extent.diskUuid,
     operation: 'read',
     code,
-    hash: read.located.hash,
-    requestId: read.call.requestId,
+    hash: located.hash,
+    requestId,
   })
 }

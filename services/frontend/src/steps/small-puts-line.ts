@@ -1,6 +1,6 @@
 import { BatchLine, type Clock } from '@kura/core'
 import type { PickedVolume } from '@kura/placement'
-import { RECORDS_BYTES_MAX, RECORDS_PER_EXCHANGE_MAX } from '@kura/transport'
+import { EXCHANGE_BLOCKS_BYTES_MAX, BLOCKS_PER_EXCHANGE_MAX } from '@kura/transport'
 import {
   SMALL_PUT_GROUP_PATIENCE_MS,
   SMALL_PUT_GROUPS_MAX,
@@ -13,10 +13,10 @@ import { writeGroup } from './write-group.ts'
 export function smallPutsLine(clock: Clock): BatchLine<Put, PickedVolume> {
   return new BatchLine({
     run: writeGroup,
-    itemsMax: RECORDS_PER_EXCHANGE_MAX,
+    itemsMax: BLOCKS_PER_EXCHANGE_MAX,
     batchesMax: SMALL_PUT_GROUPS_MAX,
     waitingMax: SMALL_PUTS_WAITING_MAX,
-    weight: { of: ({ call }) => call.sizeBytes, max: RECORDS_BYTES_MAX },
+    weight: { of: ({ call }) => call.sizeBytes, max: EXCHANGE_BLOCKS_BYTES_MAX },
     patience: { clock, ms: SMALL_PUT_GROUP_PATIENCE_MS },
   })
 }

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import { assert, KuraError, toKuraError } from '@kura/core'
 import type { PickedVolume } from '@kura/placement'
 import type { WriteOutcome, ResponseHeader } from '@kura/proto'
-import { decodeWireError, RECORD_REQUEST_ID_LENGTH_MAX } from '@kura/transport'
+import { decodeWireError, ENTRY_REQUEST_ID_LENGTH_MAX } from '@kura/transport'
 import { REPLICA_COMMIT_TIMEOUT_MS } from '../limits.ts'
 import { blame } from './blame.ts'
 import { joinVolume, pickVolume } from './pick-volume.ts'
@@ -139,7 +139,7 @@ async function writeCopy(
 function requestOf({ picked, puts }: Group, signal: AbortSignal): ReplicaRequest {
   const records = puts.map((put) => {
     const { hashBytes: hash, crc: plainCrc } = receivedBy(put)
-    const requestId = put.call.requestId.slice(0, RECORD_REQUEST_ID_LENGTH_MAX)
+    const requestId = put.call.requestId.slice(0, ENTRY_REQUEST_ID_LENGTH_MAX)
     return { sizeBytes: put.call.sizeBytes, putAtMs: put.putAtMs, hash, plainCrc, requestId }
   })
   const [{ call }] = puts

@@ -6,8 +6,8 @@
  * Durable: when this returns, every disk of the volume has synced the record. Otherwise it throws:
  * `VolumeRefused` where another volume may do better, or what was wrong with the body.
  */
+import { untilLeft } from '@kura/core'
 import type { PickedVolume } from '@kura/placement'
-import { untilLeft } from '../until-left.ts'
 import type { Put } from './put.ts'
 
 /** The volume that has the block now. Whoever leaves takes only his own block out. */

@@ -5,6 +5,7 @@ import { KuraError, type Clock, type ErrorCode } from '@kura/core'
 import type {
   ExtentAddress,
   ReadRecordRequest,
+  ReadRecordsRequest,
   WriteRecordRequest,
   WriteRecordsRequest,
 } from '@kura/proto'
@@ -31,6 +32,8 @@ export class FakeNode {
   /** Writes wait for this before they are answered. */
   writeDelay: (() => Promise<void>) | undefined
   readCount = 0
+  /** Sizes of the groups of records that were asked for together. */
+  readonly readGroupCounts: number[] = []
   /** Sizes of the groups of records that came together. */
   readonly groupCounts: number[] = []
   readonly payloadSizesBytes: number[] = []
@@ -81,6 +84,7 @@ export class FakeNode {
     if (operation.case === 'writeRecord') await this.#write(exchange, operation.value)
     else if (operation.case === 'writeRecords') await this.#writeAll(exchange, operation.value)
     else if (operation.case === 'readRecord') await this.#read(exchange, operation.value)
+    else if (operation.case === 'readRecords') await this.#readAll(exchange, operation.value)
     else throw new KuraError('protocol-violation', 'not for a storage node')
   }
 
@@ -141,13 +145,34 @@ export class FakeNode {
     this.readCount += 1
     await this.readDelay?.()
     if (this.refuseReads !== undefined) throw new KuraError(this.refuseReads, 'as ordered')
-    const hash = Buffer.from(request.hash).toString('hex')
-    const record = this.records.get(`${request.address?.extentId}/${hash}`)
+    const record = this.#find(request.address?.extentId, request.hash)
     if (record === undefined) throw new KuraError('record-unknown', 'no such record')
-    const { bytes, putAtMs } = record
-    const value = { sizeBytes: bytes.length, plainCrc: crc32(bytes), putAtMs }
+    const { bytes } = record
+    const value = describe(record)
     await exchange.respond({ outcome: { case: 'readRecord', value } }, { bytes, crc: crc32(bytes) })
   }
+
+  async #readAll(exchange: Exchange, request: ReadRecordsRequest): Promise<void> {
+    this.readGroupCounts.push(request.records.length)
+    await this.readDelay?.()
+    if (this.refuseReads !== undefined) throw new KuraError(this.refuseReads, 'as ordered')
+    const found = request.records.map(({ extentId, hash }) => this.#find(extentId, hash))
+    const outcomes = found.map((record) => {
+      if (record === undefined) return refusalOf('record-unknown')
+      return { outcome: { case: 'read' as const, value: describe(record) } }
+    })
+    const bytes = Buffer.concat(found.flatMap((record) => record?.bytes ?? []))
+    const payload = bytes.length === 0 ? undefined : { bytes, crc: crc32(bytes) }
+    await exchange.respond({ outcome: { case: 'readRecords', value: { outcomes } } }, payload)
+  }
+
+  #find(extentId: bigint | undefined, hash: Uint8Array): StoredRecord | undefined {
+    return this.records.get(`${extentId}/${Buffer.from(hash).toString('hex')}`)
+  }
+}
+
+function describe({ bytes, putAtMs }: StoredRecord) {
+  return { sizeBytes: bytes.length, plainCrc: crc32(bytes), putAtMs }
 }
 
 function refusalOf(code: ErrorCode) {

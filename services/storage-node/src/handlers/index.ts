@@ -14,6 +14,7 @@ import { listExtents } from './list-extents.ts'
 import { listRecords } from './list-records.ts'
 import { probeDisk } from './probe-disk.ts'
 import { readRecord } from './read-record.ts'
+import { readRecords } from './read-records.ts'
 import { sealExtent } from './seal-extent.ts'
 import { verifyDisk } from './verify-disk.ts'
 import { writeRecord } from './write-record.ts'
@@ -82,9 +83,13 @@ async function runOperation(node: NodeContext, exchange: Exchange): Promise<void
       return await writeRecords(node, exchange, operation.value)
     case 'readRecord':
       return await readRecord(node, exchange, operation.value)
+    case 'readRecords':
+      return await readRecords(node, exchange, operation.value)
     case 'hello':
     case 'putBlock':
     case 'getBlock':
+    case 'putBlocks':
+    case 'getBlocks':
     case 'statBlock':
     case undefined:
       throw new KuraError('unimplemented', 'a storage node has no such operation')

@@ -12,12 +12,13 @@ import {
 import type { RecordToWrite, WriteRecordsRequest } from '@kura/proto'
 import {
   encodeRecordRefusal,
-  RECORDS_BYTES_MAX,
-  RECORDS_PER_EXCHANGE_MAX,
+  EXCHANGE_BLOCKS_BYTES_MAX,
+  BLOCKS_PER_EXCHANGE_MAX,
   type Exchange,
 } from '@kura/transport'
 import { checkExtent } from '../extent-address.ts'
 import type { NodeContext } from '../node-context.ts'
+import { tellRefusedRecord } from '../refused-record.ts'
 import { reserveSlab } from '../reserve-slab.ts'
 
 interface RecordInFrame {
@@ -76,8 +77,8 @@ export async function writeRecords(
 
 /** Throws `invalid-argument` where the payload cannot be what the request says. */
 function checkSizes(records: readonly RecordToWrite[], payloadSizeBytes: number): void {
-  const isCountRight = records.length > 0 && records.length <= RECORDS_PER_EXCHANGE_MAX
-  if (!isCountRight || payloadSizeBytes > RECORDS_BYTES_MAX) {
+  const isCountRight = records.length > 0 && records.length <= BLOCKS_PER_EXCHANGE_MAX
+  if (!isCountRight || payloadSizeBytes > EXCHANGE_BLOCKS_BYTES_MAX) {
     throw new KuraError('invalid-argument', 'so many records are not written together', {
       details: { recordCount: records.length, payloadSizeBytes },
     })
@@ -142,8 +143,6 @@ function refuse(
   if (!isKuraError(reason)) throw reason
   const { code, message } = reason
   if (code === 'extent-full' || code === 'disk-full') node.tellVolumeManager()
-  node.metrics.countRefusedRecord(code)
-  const line = { operation: 'writeRecord', code, message, requestId, extentId }
-  node.loggers.audit.info(line, 'record refused')
+  tellRefusedRecord(node, { operation: 'writeRecord', code, message, requestId, extentId })
   return { outcome: { case: 'error' as const, value: encodeRecordRefusal(reason) } }
 }

@@ -90,6 +90,32 @@ export class TestNode {
     })
   }
 
+  /** Reads records in one exchange. Answers for each its block, or the code it was refused with. */
+  async readTogether(
+    hashes: readonly Uint8Array[],
+    from: ReturnType<TestNode['address']>,
+  ): Promise<(Buffer | string)[]> {
+    const { pocket, diskUuid, volumeId, extentId } = from
+    const records = hashes.map((hash) => ({ volumeId, extentId, hash }))
+    const { response, payload = Buffer.alloc(0) } = await this.#blocks.exchange(
+      this.node.addresses.block,
+      {
+        requestId: 'group',
+        operation: { case: 'readRecords', value: { pocket, diskUuid, records } },
+      },
+      { timeoutMs: TIMEOUT_MS, signal: never, receive: (sizeBytes) => Buffer.alloc(sizeBytes) },
+    )
+    const { outcome } = response
+    const outcomes = outcome.case === 'readRecords' ? outcome.value.outcomes : []
+    let endBytes = 0
+    return outcomes.map(({ outcome: { case: kind, value } }) => {
+      if (kind === 'error') return value.code
+      const fromBytes = endBytes
+      endBytes += value?.sizeBytes ?? 0
+      return Buffer.from(payload.subarray(fromBytes, endBytes))
+    })
+  }
+
   async read(
     hash: Uint8Array,
     from: ReturnType<TestNode['address']>,

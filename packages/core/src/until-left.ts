@@ -1,4 +1,4 @@
-import { toKuraError } from '@kura/core'
+import { toKuraError } from './errors.ts'
 
 /**
  * As `work` ends; throws the reason of `signal` once that aborts. What the work then comes to is
