@@ -26,7 +26,13 @@ export class SharedClient {
       await systemClock.sleep(delayMs, options)
     }
     const clock = { ...systemClock, sleep }
-    this.#client = new KuraClient({ servers, pocket, parallelism: callers, clientName: name, clock })
+    this.#client = new KuraClient({
+      servers,
+      pocket,
+      parallelism: callers,
+      clientName: name,
+      clock,
+    })
   }
 
   get retries(): number {

@@ -38,11 +38,11 @@ function doorsOfClient(endpoints: LoadEndpoints, callers: Callers): OpenDoors {
   return { doors, retries: () => client.retries, close: () => client.close() }
 }
 
-function patientDoors(
-  { callers, name }: Callers,
-  open: (name: string) => BlockDoor,
-): OpenDoors {
-  const doors = Array.from({ length: callers }, (_, index) => new PatientDoor(open(`${name}-${index}`)))
+function patientDoors({ callers, name }: Callers, open: (name: string) => BlockDoor): OpenDoors {
+  const doors = Array.from(
+    { length: callers },
+    (_, index) => new PatientDoor(open(`${name}-${index}`)),
+  )
   return {
     doors,
     retries: () => doors.reduce((sum, door) => sum + door.retries, 0),

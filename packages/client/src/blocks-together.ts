@@ -70,13 +70,15 @@ export async function getBlocks(
   })
 }
 
-function requestOf(items: readonly { readonly attempt: Attempt }[]): { readonly requestId: string } {
+function requestOf(items: readonly { readonly attempt: Attempt }[]): {
+  readonly requestId: string
+} {
   return { requestId: items[0]?.attempt.requestId ?? '' }
 }
 
 const neverAborted = new AbortController().signal
 
-/** A failure of the exchange is that of each. Who does not know such exchanges is asked one by one. */
+/** A failure of the exchange is that of each. A server that knows none is asked one by one. */
 async function together<Item extends { readonly attempt: Attempt }, Result>(
   items: readonly Item[],
   exchange: (limits: {

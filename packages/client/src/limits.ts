@@ -34,9 +34,10 @@ export const RETRY_TOKENS_PER_SECOND = 8
 export const SMALL_GETS_IN_ROW_MIN = 4
 /**
  * Exchanges with one frontend of small puts under way, and the same of gets: while they are, the
- * next one grows. One that takes longer than this does not count, so that nothing waits behind it.
+ * next one grows. Two take a third more processor time of all processes, for fewer blocks. One that
+ * takes longer than this does not count, so that nothing waits behind it.
  */
-export const SMALL_EXCHANGES_MAX = 2
+export const SMALL_EXCHANGES_MAX = 1
 export const SMALL_EXCHANGE_PATIENCE_MS = 100
 
 /** Blocks above this size are announced first and sent only when the zone does not have them. */

@@ -4,9 +4,19 @@
  * leaves out of its answer goes alone, and is answered as anything that goes alone.
  */
 import { BatchLine, untilLeft, type Clock } from '@kura/core'
-import { BLOCKS_PER_EXCHANGE_MAX, EXCHANGE_BLOCKS_BYTES_MAX, SMALL_BLOCK_BYTES_MAX } from '@kura/transport'
+import {
+  BLOCKS_PER_EXCHANGE_MAX,
+  EXCHANGE_BLOCKS_BYTES_MAX,
+  SMALL_BLOCK_BYTES_MAX,
+} from '@kura/transport'
 import type { BlockClient } from '@kura/transport'
-import { getBlock, putBlock, roomFor, type OutgoingBlock, type WantedBlock } from './block-operations.ts'
+import {
+  getBlock,
+  putBlock,
+  roomFor,
+  type OutgoingBlock,
+  type WantedBlock,
+} from './block-operations.ts'
 import { getBlocks, putBlocks, type Outcomes } from './blocks-together.ts'
 import {
   PARALLELISM_MAX,
@@ -85,11 +95,12 @@ export class SmallBlocks {
 
   get #lineOptions() {
     return {
+      clock: this.#clock,
       itemsMax: BLOCKS_PER_EXCHANGE_MAX,
       batchesMax: SMALL_EXCHANGES_MAX,
       // The slots of the client let no more in.
       waitingMax: PARALLELISM_MAX,
-      patience: { clock: this.#clock, ms: SMALL_EXCHANGE_PATIENCE_MS },
+      patienceMs: SMALL_EXCHANGE_PATIENCE_MS,
     }
   }
 }

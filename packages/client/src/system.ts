@@ -20,6 +20,11 @@ export const systemClock: Clock = Object.freeze({
     }
   },
   schedule: (delayMs: number, callback: () => void) => {
+    if (delayMs === 0) {
+      // A timer would be a millisecond. Not unreferenced: the loop would sleep until I/O comes.
+      const immediate = setImmediate(callback)
+      return () => clearImmediate(immediate)
+    }
     const timer = setTimeout(callback, delayMs)
     timer.unref()
     return () => clearTimeout(timer)

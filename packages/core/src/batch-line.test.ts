@@ -15,11 +15,13 @@ function lineOf(
     batchesMax?: number
     itemsMax?: number
     waitingMax?: number
-    patience?: { clock: Clock; ms: number }
+    clock?: Clock
+    patienceMs?: number
   } = {},
 ) {
   const rides: Ride[] = []
   const line = new BatchLine<number, number>({
+    clock: options.clock ?? turnsOnly(),
     run: (items) => {
       const { promise, resolve, reject } =
         Promise.withResolvers<readonly PromiseSettledResult<number>[]>()
@@ -30,7 +32,7 @@ function lineOf(
     batchesMax: options.batchesMax ?? 1,
     waitingMax: options.waitingMax ?? 8,
     weight: { of: (item) => item, max: 100 },
-    ...(options.patience === undefined ? {} : { patience: options.patience }),
+    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
   })
   return { line, rides }
 }
@@ -39,8 +41,25 @@ function doubled(items: readonly number[]): PromiseSettledResult<number>[] {
   return items.map((item) => ({ status: 'fulfilled', value: 2 * item }))
 }
 
+/** A clock that knows the end of this turn, and hands later times to `later`. */
+function turnsOnly(later: Clock['schedule'] = () => () => undefined): Clock {
+  return {
+    nowMs: () => 0,
+    monotonicMs: () => 0,
+    sleep: () => Promise.resolve(),
+    schedule: (delayMs, callback) => {
+      if (delayMs > 0) return later(delayMs, callback)
+      const immediate = setImmediate(callback)
+      return () => clearImmediate(immediate)
+    },
+  }
+}
+
+/** What came in is answered, and what that brings has left. */
 async function turn(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve))
+  for (let times = 0; times < 2; times += 1) {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 }
 
 test('an item leaves at once, and those behind it leave together', async () => {
@@ -123,17 +142,12 @@ test('no more items wait than may', async () => {
 
 test('a batch that takes longer than the patience holds up nobody, and has its outcomes', async () => {
   const timers: { callback: () => void; isCancelled: boolean }[] = []
-  const clock: Clock = {
-    nowMs: () => 0,
-    monotonicMs: () => 0,
-    sleep: () => Promise.resolve(),
-    schedule: (_delayMs, callback) => {
-      const timer = { callback, isCancelled: false }
-      timers.push(timer)
-      return () => (timer.isCancelled = true)
-    },
-  }
-  const { line, rides } = lineOf({ patience: { clock, ms: 50 } })
+  const clock = turnsOnly((_delayMs, callback) => {
+    const timer = { callback, isCancelled: false }
+    timers.push(timer)
+    return () => (timer.isCancelled = true)
+  })
+  const { line, rides } = lineOf({ clock, patienceMs: 50 })
   const hanging = line.add(1)
   await turn()
   const next = line.add(2)
@@ -169,4 +183,16 @@ test('items that may leave in several batches are spread over them', async () =>
   rides[0]?.arrive(doubled([1, 2, 3]))
   await turn()
   expect(rides[2]?.items).toEqual([6, 7])
+})
+
+test('who comes back at once joins those that have waited', async () => {
+  const { line, rides } = lineOf()
+  const first = line.add(1)
+  await turn()
+  void line.add(2)
+  rides[0]?.arrive(doubled([1]))
+  await first
+  void line.add(3)
+  await turn()
+  expect(rides[1]?.items).toEqual([2, 3])
 })

@@ -1,14 +1,15 @@
 /**
- * Work that is cheaper together: items wait in line while earlier ones are under way, and those that
- * wait then leave together, spread over the batches that may leave. Nobody waits for company: a lone
- * item leaves at once, so a batch only grows where the work cannot keep up (group commit without a
- * timer).
+ * Work that is cheaper together: items wait in line while earlier ones are under way, and those
+ * that wait then leave together, spread over the batches that may leave. Nobody waits for company:
+ * a lone item leaves at once, so a batch only grows where the work cannot keep up (group commit
+ * without a timer).
  */
 import { assert } from './assert.ts'
 import type { Clock } from './clock.ts'
 import { KuraError } from './errors.ts'
 
 export interface BatchLineOptions<Item, Result> {
+  readonly clock: Clock
   /** Outcomes in the order of the items. A rejection is the failure of each of them. */
   readonly run: (items: readonly Item[]) => Promise<readonly PromiseSettledResult<Result>[]>
   readonly itemsMax: number
@@ -22,10 +23,7 @@ export interface BatchLineOptions<Item, Result> {
     readonly max: number
   }
   /** A batch that takes longer does not count any more: one that hangs holds up nobody else. */
-  readonly patience?: {
-    readonly clock: Clock
-    readonly ms: number
-  }
+  readonly patienceMs?: number
 }
 
 interface Waiting<Item, Result> {
@@ -59,11 +57,15 @@ export class BatchLine<Item, Result> {
     return await promise
   }
 
-  /** Items of the same turn of the event loop share the first batch. */
+  /**
+   * At the end of this turn of the event loop: what comes in the same turn shares the first batch.
+   * Where a batch has just come back, that is what its callers want next; without it they would
+   * fall into two crowds that wait for each other in turn.
+   */
   #departSoon(): void {
     if (this.#isDeparting || this.#underWay >= this.#options.batchesMax) return
     this.#isDeparting = true
-    void Promise.resolve().then(() => {
+    this.#options.clock.schedule(0, () => {
       this.#isDeparting = false
       this.#depart()
     })
@@ -79,17 +81,17 @@ export class BatchLine<Item, Result> {
 
   /** Counts one batch more, until the answer is called or the patience is over. */
   #countUnderWay(): () => void {
-    const { patience } = this.#options
+    const { clock, patienceMs } = this.#options
     let isCounted = true
     const leave = (): void => {
       cancelTimer?.()
       if (!isCounted) return
       isCounted = false
       this.#underWay -= 1
-      this.#depart()
+      if (this.#waiting.length > 0) this.#departSoon()
     }
     this.#underWay += 1
-    const cancelTimer = patience?.clock.schedule(patience.ms, leave)
+    const cancelTimer = patienceMs === undefined ? undefined : clock.schedule(patienceMs, leave)
     return leave
   }
 

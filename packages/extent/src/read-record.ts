@@ -48,7 +48,11 @@ export async function readRecord(
 }
 
 /** Whether the medium holds the record after all; the damage is reported if not. */
-async function confirm(context: StoreContext, place: RecordPlace, slab: RecordRoom): Promise<boolean> {
+async function confirm(
+  context: StoreContext,
+  place: RecordPlace,
+  slab: RecordRoom,
+): Promise<boolean> {
   const flaw = await readThrough(context, { ...place, direct: true }, slab)
   if (flaw === 'unreadable') throw diskFailure(undefined, 'a record could not be read')
   if (flaw === undefined) return true

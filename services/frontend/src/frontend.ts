@@ -205,7 +205,7 @@ export class Frontend implements Service {
     })
     const clients = new RpcClients({ identity: this.#identity, rpc, book })
     this.#clients = clients
-    this.#indexLines = new IndexLines(clients.index)
+    this.#indexLines = new IndexLines(clients.index, this.#clock)
     this.#nodes = new NodeAddresses(book)
     this.#watchers = new MapWatchers({
       zoneMaster: clients.zoneMaster,

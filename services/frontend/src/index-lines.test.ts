@@ -5,6 +5,7 @@ import { INDEX_BATCH_ROWS_MAX, KuraError, RPC_TIMEOUT_MS } from '@kura/core'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { RecordBlocksResponseSchema, type BlockIndex } from '@kura/proto'
 import { encodeErrorDetails, type RpcClientOf } from '@kura/rpc'
+import { SystemClock } from '@kura/runtime'
 import { IndexLines, type RecordEntry } from './index-lines.ts'
 import { INDEX_CALLS_UNDER_WAY_MAX, INDEX_WAITING_MAX } from './limits.ts'
 import { FakeZone } from './testing/fake-zone.ts'
@@ -37,7 +38,7 @@ function linesOf() {
       return create(RecordBlocksResponseSchema, await promise)
     },
   }
-  return { calls, lines: new IndexLines(index) }
+  return { calls, lines: new IndexLines(index, new SystemClock()) }
 }
 
 const recorded = { outcome: { case: 'answer', value: { newlyStored: true } } } as const

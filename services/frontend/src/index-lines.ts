@@ -5,7 +5,14 @@
  * and nothing else: its entry goes its way with the others, and the answer is dropped.
  */
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { BatchLine, INDEX_BATCH_ROWS_MAX, KuraError, RPC_TIMEOUT_MS, untilLeft } from '@kura/core'
+import {
+  BatchLine,
+  INDEX_BATCH_ROWS_MAX,
+  KuraError,
+  RPC_TIMEOUT_MS,
+  untilLeft,
+  type Clock,
+} from '@kura/core'
 import type {
   BlockIndex,
   ErrorDetails,
@@ -31,12 +38,17 @@ export class IndexLines {
   readonly #locating: BatchLine<LocateEntry, LocateBlockResponse>
   readonly #recording: BatchLine<RecordEntry, RecordedBlock>
 
-  constructor(index: Pick<RpcClientOf<typeof BlockIndex>, 'locateBlocks' | 'recordBlocks'>) {
+  constructor(
+    index: Pick<RpcClientOf<typeof BlockIndex>, 'locateBlocks' | 'recordBlocks'>,
+    clock: Clock,
+  ) {
     const options = { timeoutMs: RPC_TIMEOUT_MS }
     this.#locating = lineOf<LocateEntry, LocateBlockResponse>(
+      clock,
       async (entries) => (await index.locateBlocks({ entries: [...entries] }, options)).outcomes,
     )
     this.#recording = lineOf<RecordEntry, RecordedBlock>(
+      clock,
       async (entries) => (await index.recordBlocks({ entries: [...entries] }, options)).outcomes,
     )
   }
@@ -60,9 +72,11 @@ export class IndexLines {
 }
 
 function lineOf<Entry, Answer>(
+  clock: Clock,
   call: (entries: readonly Entry[]) => Promise<readonly Outcome<Answer>[]>,
 ): BatchLine<Entry, Answer> {
   return new BatchLine({
+    clock,
     run: async (entries) => {
       const outcomes = await call(entries)
       if (outcomes.length === entries.length) return outcomes.map(settle)

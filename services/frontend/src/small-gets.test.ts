@@ -49,7 +49,9 @@ async function get(at: FakeZone, hashes: readonly string[]): Promise<Map<string,
     { timeoutMs: TIMEOUT_MS, signal: never, receive: (sizeBytes) => Buffer.alloc(sizeBytes) },
   )
   const outcome = answer?.response.outcome
-  const infos = (outcome?.case === 'getBlocks' ? outcome.value : { blocks: [] }) as GetBlocksResponse
+  const infos = (
+    outcome?.case === 'getBlocks' ? outcome.value : { blocks: [] }
+  ) as GetBlocksResponse
   const payload = Buffer.from(answer?.payload ?? [])
   let endBytes = 0
   const came = infos.blocks.map(({ hash, sizeBytes }) => {

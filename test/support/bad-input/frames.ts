@@ -157,7 +157,12 @@ export function putBlocksMessage(
 }
 
 export function getBlocks(hashes: readonly Uint8Array[]): Buffer {
-  return frame(request('getBlocks', hashes.map((hash) => field(1, field(1, hash)))))
+  return frame(
+    request(
+      'getBlocks',
+      hashes.map((hash) => field(1, field(1, hash))),
+    ),
+  )
 }
 
 export function putMessage(hash: Uint8Array, sizeBytes: number): Buffer {

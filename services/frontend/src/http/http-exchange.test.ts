@@ -1,4 +1,4 @@
-/** Answers that wait for their turn on one connection, and whose bytes are somebody else's later. */
+/** Answers that wait for their turn on a connection, and whose bytes are somebody else's later. */
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import { listenOn } from '@kura/runtime'
