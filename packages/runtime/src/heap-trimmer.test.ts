@@ -7,7 +7,7 @@ const STEP_MS = 5_000
 const CALM_CPU_MS = 100
 const BUSY_CPU_MS = 4_000
 
-/** A process seen every five seconds: what it has resident beyond its buffers, in MiB. */
+/** A process seen every five seconds: what it has resident beyond its heap, in MiB. */
 function watch(policy: TrimPolicy) {
   let atMs = 0
   let cpuMs = 0
@@ -17,7 +17,7 @@ function watch(policy: TrimPolicy) {
     const reading: MemoryReading = {
       atMs,
       cpuMs,
-      externalBytes: 100 * MIB,
+      accountedBytes: 100 * MIB,
       residentBytes: (100 + slackMib) * MIB,
     }
     return policy.isDue(reading)

@@ -1,14 +1,12 @@
 /**
  * Gives memory back that V8 keeps for its next burst.
  *
- * A burst of requests grows the heap. What has become garbage stays in it until V8 collects, which
- * with little to do is never; and what a collection frees stays resident, in pages that V8 holds
- * ready: after a flood more than a hundred MiB, for as long as the process has any work at all. No
- * statistic of V8 tells garbage from what is alive, nor names those pages, so they are inferred:
- * resident memory beyond what the heap knows of outside itself. When that has grown, one collection
- * of the kind that V8 makes for want of memory returns it. It takes tens of milliseconds, so it
- * waits for a calm moment unless much has gathered, and comes ever more rarely where it brings
- * nothing, as where what is alive has grown.
+ * A burst of requests grows the heap. What a collection then frees stays resident, in pages that V8
+ * holds ready: after a flood more than a hundred MiB, for as long as the process has any work at
+ * all. No statistic of V8 names them, so they are inferred: resident memory beyond the heap and
+ * what the heap knows of outside itself. When that has grown, one collection of the kind that V8
+ * makes for want of memory returns it. It takes tens of milliseconds, so it waits for a calm moment
+ * unless much has gathered, and comes ever more rarely where it brings nothing.
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -31,8 +29,8 @@ const GAIN_BYTES_MIN = 8 * MIB
 export interface MemoryReading {
   readonly atMs: number
   readonly residentBytes: number
-  /** Buffers, and whatever else the heap knows of outside itself. */
-  readonly externalBytes: number
+  /** Heap, and what it knows of outside itself. */
+  readonly accountedBytes: number
   /** Of all threads since the start of the process. */
   readonly cpuMs: number
 }
@@ -40,7 +38,7 @@ export interface MemoryReading {
 /** When to collect; pure but for what it remembers. */
 export class TrimPolicy {
   #last: MemoryReading | undefined
-  /** What is resident beyond the buffers for good, as far as is known. */
+  /** What is resident beyond the heap for good, as far as is known. */
   #keptBytes = Infinity
   #pauseMs = PAUSE_MS_MIN
   #notBeforeMs = 0
@@ -48,7 +46,7 @@ export class TrimPolicy {
 
   /** Whether now is the time; the caller collects at once. */
   isDue(reading: MemoryReading): boolean {
-    const slackBytes = reading.residentBytes - reading.externalBytes
+    const slackBytes = reading.residentBytes - reading.accountedBytes
     const isCalm = this.#isCalm(reading)
     this.#last = reading
     this.#judgeLast(slackBytes)
@@ -106,12 +104,12 @@ export function startHeapTrimmer(logger: Logger): Worker {
 }
 
 function readMemory(atMs: number): MemoryReading {
-  const { rss, external } = process.memoryUsage()
+  const { rss, heapTotal, external } = process.memoryUsage()
   const { user, system } = process.cpuUsage()
   return {
     atMs,
     residentBytes: rss,
-    externalBytes: external,
+    accountedBytes: heapTotal + external,
     cpuMs: (user + system) / 1000,
   }
 }
