@@ -88,7 +88,7 @@ export default defineConfig({
         name: 'simulation',
         include: ['test/simulation/*.test.ts'],
         timeoutMs: 20 * MINUTE,
-        env: { KURA_SIMULATED_SEEDS: '60' },
+        env: { KURA_SIMULATED_SEEDS: '60', KURA_SIMULATED_FROM: '201' },
       }),
       project({
         name: 'lives',

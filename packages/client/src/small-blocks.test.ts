@@ -98,13 +98,16 @@ it('what is left out of an answer is asked for alone, and hears what is wrong', 
 })
 
 it('bytes that do not have their hash are never returned', async () => {
-  const client = connect({ timeoutMs: 500 })
+  const client = connect({ timeoutMs: 1_000 })
   const hashes = await putAll(client, blocksOf(COUNT))
   await learnThatBlocksAreSmall(client)
   frontend.fault = () => 'wrong-bytes'
   const got = await Promise.allSettled(hashes.map((hash) => client.get(hash)))
+  // An attempt just before the end of its time may be cut by that.
+  const ends = ['block-unreadable', 'deadline-exceeded']
   for (const one of got) {
-    expect(one).toMatchObject({ status: 'rejected', reason: { code: 'block-unreadable' } })
+    const reason = one.status === 'rejected' ? (one.reason as { readonly code: string }) : undefined
+    expect(ends).toContain(reason?.code)
   }
 })
 

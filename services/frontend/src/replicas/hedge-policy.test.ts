@@ -46,3 +46,11 @@ it('a process that lags itself hedges nothing', () => {
   for (let read = 0; read < 100; read += 1) policy.delayMsFor(4 * MIB)
   expect(policy.tryTake()).toBe(false)
 })
+
+it('reads that are asked for together earn as many shares as they are', () => {
+  const policy = policyWithHistory()
+  policy.earn(49)
+  expect(policy.tryTake()).toBe(false)
+  policy.earn(2)
+  expect(policy.tryTake()).toBe(true)
+})

@@ -51,9 +51,14 @@ export class HedgePolicy {
     this.#loopDelayMs = loopDelayMs
   }
 
+  /** So many reads begin, and earn their share. */
+  earn(readCount: number): void {
+    this.#saved = Math.min(HEDGES_SAVED_MAX, this.#saved + readCount * HEDGE_SHARE_MAX)
+  }
+
   /** A read begins: it earns its share. When to hedge it, undefined for never. */
   delayMsFor(sizeBytes: number): number | undefined {
-    this.#saved = Math.min(HEDGES_SAVED_MAX, this.#saved + HEDGE_SHARE_MAX)
+    this.earn(1)
     const p95Ms = this.#classOf(sizeBytes).p95Ms()
     return p95Ms === undefined ? undefined : Math.max(HEDGE_DELAY_MS_MIN, p95Ms)
   }

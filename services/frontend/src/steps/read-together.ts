@@ -56,12 +56,15 @@ async function readFromDisk(
   call: Reading,
   { read, target }: { readonly read: DiskRead; readonly target: Buffer },
 ): Promise<readonly ReadCopy[]> {
-  const { clock, readLatencies, metrics } = frontend
+  const { clock, readLatencies, hedging, metrics } = frontend
   const startedAtMs = clock.monotonicMs()
+  // What is asked for alone, where this is too slow, has to know what is slow, and may hedge.
+  hedging.earn(read.copies.length)
   try {
     const outcomes = await exchange(frontend, call, { read, target })
     const durationMs = clock.monotonicMs() - startedAtMs
     readLatencies.add(read.disk.diskUuid, durationMs)
+    hedging.add(read.copies[0].located.sizeBytes, durationMs)
     metrics.copySeconds.read.observe(durationMs / 1000)
     return takeCopies(frontend, call, { read, target, outcomes })
   } catch (error) {
