@@ -20,7 +20,7 @@ export interface WantedBlock {
 }
 
 /** Stands in where the caller gave no signal. */
-const neverAborted = new AbortController().signal
+export const neverAborted: AbortSignal = new AbortController().signal
 
 function limitsOf(attempt: Attempt): { timeoutMs: number; signal: AbortSignal } {
   return { timeoutMs: attempt.timeoutMs, signal: attempt.signal ?? neverAborted }

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import { assert, hashFromBytes, hashToBytes, isKuraError, type BlockHash } from '@kura/core'
 import type { ResponseHeader } from '@kura/proto'
 import type { BlockClient } from '@kura/transport'
-import { getBlock, putBlock } from './block-operations.ts'
+import { getBlock, neverAborted, putBlock } from './block-operations.ts'
 import { parseReceipt, type PutReceipt } from './receipt.ts'
 import type { Attempt } from './retry.ts'
 import type { SmallGet, SmallPut } from './small-blocks.ts'
@@ -24,14 +24,15 @@ export async function putBlocks(
     const block = { ...first.block, bytes: payload }
     return await Promise.allSettled([putBlock(transport, first.attempt, block)])
   }
-  const blocks = puts.map(({ attempt: { requestId }, block: { hash, bytes } }) => {
-    const sizeBytes = bytes.length
-    return { hash: hashToBytes(hash), sizeBytes, plainCrc: crc32(bytes), requestId }
+  const blocks = puts.map(({ attempt, block: { hash, bytes } }) => {
+    const ofBlock = { sizeBytes: bytes.length, plainCrc: crc32(bytes) }
+    return { hash: hashToBytes(hash), ...ofBlock, requestId: attempt.requestId }
   })
+  const { address, requestId } = first.attempt
   return await together(puts, async (limits) => {
     const outgoing = await transport.openPut(
-      first.attempt.address,
-      { ...requestOf(puts), operation: { case: 'putBlocks', value: { blocks } } },
+      address,
+      { requestId, operation: { case: 'putBlocks', value: { blocks } } },
       { ...limits, sizeBytes: payload.length, isAtHand: true },
     )
     void outgoing.write(payload)
@@ -51,13 +52,14 @@ export async function getBlocks(
     const block = { ...first.block, into: undefined }
     return await Promise.allSettled([getBlock(transport, first.attempt, block)])
   }
-  const blocks = gets.map(({ attempt: { requestId }, block }) => {
-    return { hash: hashToBytes(block.hash), requestId }
+  const blocks = gets.map(({ attempt, block }) => {
+    return { hash: hashToBytes(block.hash), requestId: attempt.requestId }
   })
+  const { address, requestId } = first.attempt
   return await together(gets, async (limits) => {
     const { response, payload } = await transport.exchange(
-      first.attempt.address,
-      { ...requestOf(gets), operation: { case: 'getBlocks', value: { blocks } } },
+      address,
+      { requestId, operation: { case: 'getBlocks', value: { blocks } } },
       {
         ...limits,
         // The SHA-256 of each block says more.
@@ -69,14 +71,6 @@ export async function getBlocks(
     return gets.map(({ block }) => found.get(block.hash))
   })
 }
-
-function requestOf(items: readonly { readonly attempt: Attempt }[]): {
-  readonly requestId: string
-} {
-  return { requestId: items[0]?.attempt.requestId ?? '' }
-}
-
-const neverAborted = new AbortController().signal
 
 /** A failure of the exchange is that of each. A server that knows none is asked one by one. */
 async function together<Item extends { readonly attempt: Attempt }, Result>(

@@ -31,7 +31,7 @@ export interface PutBlocksCall {
 
 /**
  * What became of each: durable where it is a receipt. Throws `overloaded`, and what is wrong with
- * the bodies as they come; then none is stored.
+ * the bodies as they come; then none is stored. Rejections are KuraErrors: a bug is thrown.
  */
 export async function putBlocks(
   frontend: FrontendContext,
@@ -50,7 +50,11 @@ export async function putBlocks(
       slab.retain()
       return new Put({ frontend, call: callOf(call, block), slab, offsetBytes })
     })
-    return await Promise.allSettled(puts.map(putOne))
+    const outcomes = await Promise.allSettled(puts.map(putOne))
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected' && !isKuraError(outcome.reason)) throw outcome.reason
+    }
+    return outcomes
   } finally {
     slab.release()
   }

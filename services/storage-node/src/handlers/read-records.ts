@@ -20,6 +20,7 @@ import { checkExtent } from '../extent-address.ts'
 import type { NodeContext } from '../node-context.ts'
 import { tellRefusedRecord } from '../refused-record.ts'
 import { reserveSlab } from '../reserve-slab.ts'
+import { roomSizeOf } from '../room-size.ts'
 
 interface LocatedRecord {
   readonly extentId: ExtentId
@@ -96,8 +97,7 @@ function checkSizes(located: readonly PromiseSettledResult<LocatedRecord>[]): vo
 function layOut(located: readonly PromiseSettledResult<LocatedRecord>[]): readonly RoomInSlab[] {
   let offsetBytes = 0
   return located.map((one) => {
-    const payloadPages = Math.ceil(sizeOf(one) / PAGE_SIZE_BYTES)
-    const sizeBytes = one.status === 'rejected' ? 0 : (1 + payloadPages) * PAGE_SIZE_BYTES
+    const sizeBytes = one.status === 'rejected' ? 0 : roomSizeOf(one.value.sizeBytes)
     const room = { offsetBytes, sizeBytes }
     offsetBytes += sizeBytes
     return room

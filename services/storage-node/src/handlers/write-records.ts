@@ -20,6 +20,7 @@ import { checkExtent } from '../extent-address.ts'
 import type { NodeContext } from '../node-context.ts'
 import { tellRefusedRecord } from '../refused-record.ts'
 import { reserveSlab } from '../reserve-slab.ts'
+import { roomSizeOf } from '../room-size.ts'
 
 interface RecordInFrame {
   readonly request: RecordToWrite
@@ -97,8 +98,7 @@ function layOut(requests: readonly RecordToWrite[]): readonly RecordInFrame[] {
   let roomOffsetBytes = 0
   return requests.map((request) => {
     const { sizeBytes } = request
-    const payloadPages = Math.ceil(sizeBytes / PAGE_SIZE_BYTES)
-    const roomSizeBytes = (1 + payloadPages) * PAGE_SIZE_BYTES
+    const roomSizeBytes = roomSizeOf(sizeBytes)
     const hash = hashFromBytes(request.hash)
     const record = { request, hash, payloadOffsetBytes, roomOffsetBytes, roomSizeBytes }
     payloadOffsetBytes += sizeBytes
